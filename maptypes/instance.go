@@ -1,0 +1,233 @@
+package maptypes
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// reloadPatience is how long a request waits for a changed file to be read
+// before it is answered from the old table.
+const reloadPatience = 100 * time.Millisecond
+
+// retryInterval is how often a table that cannot be opened is tried again.
+const retryInterval = time.Second
+
+// instance is one generation of an open table.
+type instance struct {
+	table Table
+	layer layer
+	flags Flags
+	watch watch
+	users atomic.Int64 // requests in progress, and one for being current
+}
+
+// retain takes a reference, or reports that the instance is closed.
+func (in *instance) retain() bool {
+	for {
+		n := in.users.Load()
+		if n == 0 {
+			return false
+		}
+		if in.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release gives a reference back; the last one closes the table.
+func (in *instance) release() {
+	if in.users.Add(-1) == 0 {
+		in.table.Close()
+	}
+}
+
+// outage is why, and since when, there is no instance.
+type outage struct {
+	reason error
+	tried  time.Time
+}
+
+// reload is a load in progress.
+type reload struct {
+	done  chan struct{}
+	start time.Time
+}
+
+// openHandle opens a table and puts the layers in front.
+func openHandle(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (*Handle, error) {
+	h := &Handle{spec: spec, env: env}
+	h.open = func() (*instance, error) { return openInstance(env, reg, spec, mode, flags) }
+	in, err := h.open()
+	if err != nil {
+		if !env.Daemon {
+			return nil, err
+		}
+		// The reason is logged at once: the first request may be far away.
+		env.Errorf("%v", err)
+		h.down = outage{reason: err, tried: time.Now()}
+		h.flags.Store(uint32(flags | FlagPattern | FlagSurrogate))
+		h.surrogate = true
+		return h, nil
+	}
+	h.publish(in)
+	return h, nil
+}
+
+// openInstance calls the driver.
+func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (in *instance, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			env.Errorf("open %s: stack: %s", spec, debug.Stack())
+			in, err = nil, Configf("open %s: internal error: %v", spec, p)
+		}
+	}()
+	typ, name, err := Split(spec)
+	if err != nil {
+		return nil, err
+	}
+	d, err := reg.find(typ)
+	if err != nil {
+		return nil, err
+	}
+	before := time.Now()
+	o, err := d.Open(env, name, mode, flags)
+	if err != nil {
+		return nil, err
+	}
+	label := o.Label
+	if label == "" {
+		label = spec
+	}
+	in = &instance{table: o.Table, layer: newLayer(env, label, flags, o.Fold), flags: o.Flags}
+	// A table that is safe for several writers needs no lock for as long as
+	// it is open.
+	if in.flags&FlagOpenLock != 0 && in.flags&FlagMultiWriter != 0 {
+		in.flags = in.flags&^FlagOpenLock | FlagLock
+	}
+	if env.UTF8 && flags&FlagUTF8Request != 0 {
+		in.flags |= FlagUTF8Active
+	}
+	if env.Daemon {
+		in.watch = newWatch(o.Watch, o.WatchReplaced)
+		// A change between the reading and the stamp shows only because the
+		// racy window counts from before the reading.
+		in.watch.taken = before
+	}
+	in.users.Store(1)
+	return in, nil
+}
+
+// publish makes in the current instance; the old one is closed when its last
+// request is done.
+func (h *Handle) publish(in *instance) {
+	if h.cur.Load() == nil {
+		h.flags.Store(uint32(in.flags))
+	}
+	if old := h.cur.Swap(in); old != nil {
+		old.release()
+	}
+}
+
+// acquire returns the instance that a request uses, after looking whether its
+// files have changed. The caller releases it.
+func (h *Handle) acquire(ctx context.Context) (*instance, error) {
+	for {
+		in := h.cur.Load()
+		if in == nil {
+			if err := h.recover(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if len(in.watch.files) > 0 && in.watch.changed() {
+			h.refresh(ctx, in)
+			in = h.cur.Load()
+		}
+		if in.retain() {
+			return in, nil
+		}
+	}
+}
+
+// recover tries to open a table that could not be opened before, at most once
+// in retryInterval, and returns why there is still none.
+func (h *Handle) recover() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cur.Load() != nil {
+		return nil
+	}
+	if time.Since(h.down.tried) >= retryInterval {
+		in, err := h.open()
+		if err == nil {
+			h.env.Warnf("%s is available again", h.spec)
+			h.publish(in)
+			return nil
+		}
+		h.down = outage{reason: err, tried: time.Now()}
+	}
+	return Retryf("%s is unavailable. %w", h.spec, h.down.reason)
+}
+
+// refresh loads the table anew beside the old instance, and waits for it for no
+// longer than reloadPatience or ctx. One load runs at a time.
+func (h *Handle) refresh(ctx context.Context, old *instance) {
+	h.mu.Lock()
+	rl := h.reload
+	if rl == nil {
+		now := newWatchFrom(&old.watch)
+		if h.cur.Load() != old || h.failed.same(&now) && time.Since(h.failed.taken) < time.Minute {
+			h.mu.Unlock()
+			return
+		}
+		rl = &reload{done: make(chan struct{}), start: time.Now()}
+		h.reload = rl
+		go h.load(rl, now)
+	}
+	h.mu.Unlock()
+	wait := time.NewTimer(reloadPatience - time.Since(rl.start))
+	defer wait.Stop()
+	select {
+	case <-rl.done:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+}
+
+// load opens the table anew and publishes it. A file that cannot be loaded
+// leaves the old table in service, and is not tried again before it changes or
+// a minute has passed.
+func (h *Handle) load(rl *reload, now watch) {
+	in, err := h.open()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		if !h.failed.same(&now) {
+			h.env.Warnf("table %s has changed, but the new version cannot be used: %v -- keeping the old one", h.spec, err)
+		}
+		now.taken = time.Now()
+		h.failed = now
+	} else {
+		h.failed = watch{}
+		h.publish(in)
+		h.env.Infof("table %s has changed -- reloaded", h.spec)
+	}
+	h.reload = nil
+	close(rl.done)
+}
+
+// newWatchFrom returns the present state of the files that w names.
+func newWatchFrom(w *watch) watch {
+	now := watch{replacedOnly: w.replacedOnly, taken: time.Now()}
+	now.files = append(now.files, w.files...)
+	for i := range now.files {
+		now.files[i].read()
+	}
+	return now
+}
+
+// String returns the name of the table.
+func (h *Handle) String() string { return fmt.Sprintf("table %s", h.spec) }

@@ -1,0 +1,97 @@
+package maptypes
+
+import (
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+)
+
+// layer is what stands between a requestor and every driver: keys are checked
+// to be UTF-8, and folded to lower case, as the request's flags ask (Postfix:
+// dict_utf8.c in UTF-8 mode, else each driver for itself).
+type layer struct {
+	label string // "type:name", for log lines
+	warnf func(format string, args ...any)
+	utf8  bool  // UTF-8 mode
+	fold  Flags // the flag that makes this driver fold keys outside UTF-8 mode
+}
+
+const notUTF8 = "malformed UTF-8 or invalid codepoint"
+
+// newLayer returns the layer for a table opened with the given flags.
+func newLayer(env *Env, label string, flags, fold Flags) layer {
+	return layer{
+		label: label,
+		warnf: env.Warnf,
+		utf8:  env.UTF8 && flags&FlagUTF8Request != 0,
+		fold:  fold,
+	}
+}
+
+// enter checks and folds r.Key. It returns what leave must put back, and false
+// if the key is not valid UTF-8 in UTF-8 mode. Whether the table's keys are
+// FlagFixed is the requestor's word.
+func (l *layer) enter(r *Request) (key []byte, flags Flags, ok bool) {
+	key, flags = r.Key, r.Flags
+	if !l.utf8 {
+		if r.Flags&l.fold != 0 {
+			r.fold = appendLower(r.fold[:0], r.Key)
+			r.Key = r.fold
+		}
+		return key, 0, true
+	}
+	if !utf8.Valid(r.Key) {
+		l.warnf("%s: non-UTF-8 key \"%s\": %s", l.label, r.Key, notUTF8)
+		return key, 0, false
+	}
+	wanted := FlagFoldMul
+	if r.Flags&FlagFixed != 0 {
+		wanted = FlagFoldFix
+	}
+	if r.Flags&wanted != 0 {
+		r.fold = appendFold(r.fold[:0], r.Key)
+		r.Key = r.fold
+	}
+	// The driver must not fold again: a proxy: table would ask its server to.
+	r.Flags &^= FlagFoldAny
+	return key, flags & FlagFoldAny, true
+}
+
+// leave undoes enter.
+func (l *layer) leave(r *Request, key []byte, flags Flags) {
+	r.Key = key
+	r.Flags |= flags
+}
+
+// checkValue reports whether a value may pass. In UTF-8 mode it must be valid
+// UTF-8; if not, that is logged.
+func (l *layer) checkValue(key, value []byte) bool {
+	if !l.utf8 || utf8.Valid(value) {
+		return true
+	}
+	l.warnf("%s: key \"%s\": non-UTF-8 value \"%s\": %s", l.label, key, value, notUTF8)
+	return false
+}
+
+// appendLower appends key with its ASCII letters in lower case.
+func appendLower(dst, key []byte) []byte {
+	for _, c := range key {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+var folder = cases.Fold()
+
+// appendFold appends key after full Unicode case folding.
+func appendFold(dst, key []byte) []byte {
+	for _, c := range key {
+		if c >= utf8.RuneSelf {
+			return append(dst, folder.Bytes(key)...)
+		}
+	}
+	return appendLower(dst, key)
+}
