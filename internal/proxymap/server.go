@@ -1,0 +1,178 @@
+// Package proxymap is the proxymap(8) service itself: it approves the tables
+// that clients ask for, keeps one open instance of each for all clients, and
+// turns requests into lookups, updates, deletions and sequences. It knows
+// nothing of processes: internal/service hands it connections.
+package proxymap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/proxymapd/proxymapd/internal/config"
+	"github.com/proxymapd/proxymapd/internal/maillog"
+	"github.com/proxymapd/proxymapd/maptypes"
+	"github.com/proxymapd/proxymapd/protocol"
+)
+
+// The names that the service can have in master.cf.
+const (
+	ReadService  = "proxymap"
+	WriteService = "proxywrite"
+)
+
+// Server answers the clients of one worker. Its methods may be called by
+// several goroutines at once.
+type Server struct {
+	service  string
+	writer   bool
+	announce bool
+	log      logrus.FieldLogger
+	approved *approval
+	refused  refusals
+	tables   *tables
+}
+
+// New returns the server of a service, ReadService or WriteService, with the
+// approved tables that the parameters list. It opens no table.
+func New(service string, params *config.Params, drivers []maptypes.Driver, log logrus.FieldLogger) (*Server, error) {
+	if service != ReadService && service != WriteService {
+		return nil, fmt.Errorf("invalid service name: %q - service name must be %q or %q", service, WriteService, ReadService)
+	}
+	s := &Server{service: service, writer: service == WriteService, log: log}
+	var err error
+	if s.announce, err = params.Bool("proxymapd_announce"); err != nil {
+		return nil, err
+	}
+	utf8, err := params.Bool("smtputf8_enable")
+	if err != nil {
+		return nil, err
+	}
+	if s.approved, err = approve(params, s.writer, log.Warnf); err != nil {
+		return nil, err
+	}
+	s.refused = refusals{writer: s.writer, warnf: log.Warnf}
+	s.tables = newTables(&maptypes.Env{
+		Registry: maptypes.NewRegistry(append(drivers, direct)...),
+		Param: func(name string) (string, bool) {
+			value, err := params.String(name)
+			_, known := params.Raw(name)
+			return value, known && err == nil
+		},
+		Infof:  log.Infof,
+		Warnf:  log.Warnf,
+		Errorf: log.Errorf,
+		UTF8:   utf8,
+		Daemon: true,
+	}, s.writer)
+	return s, nil
+}
+
+// Close closes all tables. No connection may be in service.
+func (s *Server) Close() { s.tables.close() }
+
+// direct is the proxy: type within the service: the table itself.
+var direct = maptypes.Driver{
+	Type: "proxy",
+	Open: func(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Flags) (*maptypes.Opened, error) {
+		h, err := env.Open(stripProxy(name), mode, flags)
+		if err != nil {
+			return nil, err
+		}
+		return &maptypes.Opened{Table: h, Flags: h.Flags(), Label: h.Spec()}, nil
+	},
+}
+
+// client is the state of one connection.
+type client struct {
+	conn    *protocol.ServerConn
+	request protocol.Request
+	reply   protocol.Reply
+	table   maptypes.Request
+	cursors map[*maptypes.Handle]*maptypes.Cursor // of its sequence requests
+}
+
+// ServeConn answers the requests of one client, one after the other, until the
+// client leaves or breaks the protocol, or ctx is done; a request that has begun
+// to arrive is then still answered. The caller closes the connection.
+func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
+	c := &client{conn: protocol.NewServerConn(conn, protocol.ServerOptions{
+		Name: s.service,
+		Warn: func(text string) { s.log.Warn(text) },
+	})}
+	stop := context.AfterFunc(ctx, c.conn.Interrupt)
+	defer stop()
+	if s.announce {
+		if err := c.conn.Announce(); err != nil {
+			s.hungUp(err)
+			return
+		}
+	}
+	// What has been asked is answered, also when the worker is about to end.
+	ctx = context.WithoutCancel(ctx)
+	for {
+		if err := s.serveRequest(ctx, c); err != nil {
+			s.hungUp(err)
+			return
+		}
+	}
+}
+
+// hungUp logs why a connection ends, if anybody should know.
+func (s *Server) hungUp(err error) {
+	if !isEOF(err) && !errors.Is(err, protocol.ErrInterrupted) && !errors.Is(err, errHangUp) {
+		s.log.Debugf("connection closed: %v", err)
+	}
+}
+
+// errHangUp ends a connection whose client has been told, or can't be.
+var errHangUp = errors.New("malformed request")
+
+// serveRequest reads and answers one request: decode, approve, table, reply.
+func (s *Server) serveRequest(ctx context.Context, c *client) error {
+	err := c.conn.ReadRequest(&c.request)
+	var bad *protocol.BadRequest
+	switch {
+	case err == nil:
+		s.answer(ctx, c)
+	case errors.As(err, &bad):
+		c.reply = bad.Reply
+		if bad.Hangup || bad.NoReply {
+			return s.refuseBad(c, bad)
+		}
+	default:
+		return err
+	}
+	return s.send(c)
+}
+
+// refuseBad deals with a malformed request after which the client gets no reply
+// or no further service.
+func (s *Server) refuseBad(c *client, bad *protocol.BadRequest) error {
+	if !bad.NoReply {
+		if err := s.send(c); err != nil {
+			return err
+		}
+	}
+	if bad.Hangup {
+		return errHangUp
+	}
+	return nil
+}
+
+// send sends the reply. A value that the protocol cannot carry becomes CONFIG.
+func (s *Server) send(c *client) error {
+	err := c.conn.WriteReply(&c.request, &c.reply)
+	if !errors.Is(err, protocol.ErrNUL) {
+		return err
+	}
+	s.log.Warnf("table %s: the result contains a NUL byte", maillog.Printable(c.request.Table))
+	c.reply = protocol.Reply{Status: protocol.StatusConfig, Flags: c.reply.Flags}
+	return c.conn.WriteReply(&c.request, &c.reply)
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }
