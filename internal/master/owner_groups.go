@@ -1,0 +1,20 @@
+package master
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// threadGroups sets the supplementary groups of the calling thread.
+func threadGroups(groups []int) error {
+	ids := make([]uint32, len(groups)+1) // never empty: its address is taken
+	for i, g := range groups {
+		ids[i] = uint32(g)
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&ids[0])), 0)
+	if errno != 0 {
+		return &osError{"setgroups", errno}
+	}
+	return nil
+}
