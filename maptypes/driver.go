@@ -9,7 +9,8 @@ type Driver struct {
 
 	// Open opens the table called name (the text after "type:"). The error
 	// text stands alone in a log line, and names the table or file. An error
-	// of no class means that opening may work later.
+	// of no class means that opening may work later; when only a change of
+	// files can make it work, Opened is returned too, with nothing but Watch.
 	Open func(env *Env, name string, mode Mode, flags Flags) (*Opened, error)
 
 	// Create begins to build the table anew from a source, as postmap(1)

@@ -12,7 +12,7 @@ import (
 type Handle struct {
 	spec      string // "type:name" as it was opened
 	env       *Env
-	open      func() (*instance, error)
+	open      func() (*instance, watch, error)
 	flags     atomic.Uint32 // of a new instance
 	surrogate bool          // the first attempt to open the table failed
 
@@ -27,6 +27,14 @@ type Handle struct {
 
 // Spec returns "type:name" as the table was opened.
 func (h *Handle) Spec() string { return h.spec }
+
+// Label returns what log lines call the table (see Opened.Label).
+func (h *Handle) Label() string {
+	if in := h.cur.Load(); in != nil {
+		return in.layer.label
+	}
+	return h.spec
+}
 
 // Flags returns the flags of a new instance (Postfix: dict->flags after
 // dict_open): the caller's and those the driver sets. FlagSurrogate is set when

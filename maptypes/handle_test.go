@@ -24,7 +24,7 @@ var fileDriver = maptypes.Driver{
 			return nil, err
 		}
 		if strings.HasPrefix(string(text), "bad") {
-			return nil, fmt.Errorf("open %s: it is bad", name)
+			return &maptypes.Opened{Watch: []string{name}}, fmt.Errorf("open %s: it is bad", name)
 		}
 		return &maptypes.Opened{
 			Table: &fileTable{text: string(text)},
@@ -287,6 +287,32 @@ func TestTableThatCannotBeOpened(t *testing.T) {
 	}
 	if _, err := env.Open("nosuch:x", maptypes.ReadOnly, 0); err == nil || err.Error() != "unsupported dictionary type: nosuch" {
 		t.Errorf("unknown type: %v", err)
+	}
+}
+
+func TestBrokenFileIsReadAgainWhenItChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "table")
+	write(t, path, "bad")
+	opens := 0
+	counting := fileDriver
+	counting.Open = func(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Flags) (*maptypes.Opened, error) {
+		opens++
+		return fileDriver.Open(env, name, mode, flags)
+	}
+	env, _ := newEnv(true, false, counting)
+	h := mustOpen(t, env, "file:"+path, 0)
+	time.Sleep(100 * time.Millisecond) // past the time in which a change may not show
+	for range 100 {
+		if _, err := lookup(h, "k"); maptypes.Class(err) != maptypes.ErrRetry {
+			t.Fatalf("got %v, want a temporary error", err)
+		}
+	}
+	if opens > 2 {
+		t.Errorf("a file that did not change was read %d times", opens)
+	}
+	write(t, path, "good")
+	if got, err := lookup(h, "k"); got != "good/k" {
+		t.Errorf("after the change: got %q, %v", got, err)
 	}
 }
 

@@ -12,8 +12,13 @@ import (
 // before it is answered from the old table.
 const reloadPatience = 100 * time.Millisecond
 
-// retryInterval is how often a table that cannot be opened is tried again.
-const retryInterval = time.Second
+// A table that cannot be opened is tried again every retryInterval; if the
+// driver knows which files are in the way, when one of them changes, and every
+// brokenInterval in case it is not the files.
+const (
+	retryInterval  = time.Second
+	brokenInterval = time.Minute
+)
 
 // instance is one generation of an open table.
 type instance struct {
@@ -48,6 +53,20 @@ func (in *instance) release() {
 type outage struct {
 	reason error
 	tried  time.Time
+	files  watch
+	trying bool // somebody is trying to open the table
+}
+
+// over reports whether it is time for another attempt.
+func (o *outage) over() bool {
+	switch since := time.Since(o.tried); {
+	case o.trying:
+		return false
+	case len(o.files.files) > 0 && since < brokenInterval:
+		return o.files.changed()
+	default:
+		return since >= retryInterval
+	}
 }
 
 // reload is a load in progress.
@@ -59,15 +78,15 @@ type reload struct {
 // openHandle opens a table and puts the layers in front.
 func openHandle(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (*Handle, error) {
 	h := &Handle{spec: spec, env: env}
-	h.open = func() (*instance, error) { return openInstance(env, reg, spec, mode, flags) }
-	in, err := h.open()
+	h.open = func() (*instance, watch, error) { return openInstance(env, reg, spec, mode, flags) }
+	in, files, err := h.open()
 	if err != nil {
 		if !env.Daemon {
 			return nil, err
 		}
 		// The reason is logged at once: the first request may be far away.
 		env.Errorf("%v", err)
-		h.down = outage{reason: err, tried: time.Now()}
+		h.down = outage{reason: err, tried: time.Now(), files: files}
 		h.flags.Store(uint32(flags | FlagPattern | FlagSurrogate))
 		h.surrogate = true
 		return h, nil
@@ -76,32 +95,44 @@ func openHandle(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (*
 	return h, nil
 }
 
-// openInstance calls the driver.
-func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (in *instance, err error) {
+// openInstance calls the driver. With an error it returns the files that are to
+// blame, as far as the driver knows them.
+func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) (in *instance, files watch, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			env.Errorf("open %s: stack: %s", spec, debug.Stack())
-			in, err = nil, Configf("open %s: internal error: %v", spec, p)
+			in, files, err = nil, watch{}, Configf("open %s: internal error: %v", spec, p)
 		}
 	}()
 	typ, name, err := Split(spec)
 	if err != nil {
-		return nil, err
+		return nil, watch{}, err
 	}
 	d, err := reg.find(typ)
 	if err != nil {
-		return nil, err
+		return nil, watch{}, err
 	}
 	before := time.Now()
 	o, err := d.Open(env, name, mode, flags)
-	if err != nil {
-		return nil, err
+	if o != nil && env.Daemon {
+		files = newWatch(o.Watch, o.WatchReplaced)
+		// A change between the reading and the stamp shows only because the
+		// racy window counts from before the reading.
+		files.taken = before
 	}
+	if err != nil {
+		return nil, files, err
+	}
+	return newInstance(env, o, spec, flags, files), files, nil
+}
+
+// newInstance puts the layers in front of what a driver opened.
+func newInstance(env *Env, o *Opened, spec string, flags Flags, files watch) *instance {
 	label := o.Label
 	if label == "" {
 		label = spec
 	}
-	in = &instance{table: o.Table, layer: newLayer(env, label, flags, o.Fold), flags: o.Flags}
+	in := &instance{table: o.Table, layer: newLayer(env, label, flags, o.Fold), flags: o.Flags, watch: files}
 	// A table that is safe for several writers needs no lock for as long as
 	// it is open.
 	if in.flags&FlagOpenLock != 0 && in.flags&FlagMultiWriter != 0 {
@@ -110,14 +141,8 @@ func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) 
 	if env.UTF8 && flags&FlagUTF8Request != 0 {
 		in.flags |= FlagUTF8Active
 	}
-	if env.Daemon {
-		in.watch = newWatch(o.Watch, o.WatchReplaced)
-		// A change between the reading and the stamp shows only because the
-		// racy window counts from before the reading.
-		in.watch.taken = before
-	}
 	in.users.Store(1)
-	return in, nil
+	return in
 }
 
 // publish makes in the current instance; the old one is closed when its last
@@ -152,24 +177,35 @@ func (h *Handle) acquire(ctx context.Context) (*instance, error) {
 	}
 }
 
-// recover tries to open a table that could not be opened before, at most once
-// in retryInterval, and returns why there is still none.
+// recover tries to open a table that could not be opened before, when it is time
+// to, and returns why there is still none. One caller tries; the others do not
+// wait.
 func (h *Handle) recover() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.cur.Load() != nil {
 		return nil
 	}
-	if time.Since(h.down.tried) >= retryInterval {
-		in, err := h.open()
-		if err == nil {
-			h.env.Warnf("%s is available again", h.spec)
-			h.publish(in)
-			return nil
-		}
-		h.down = outage{reason: err, tried: time.Now()}
+	if h.down.over() && h.reopen() {
+		return nil
 	}
 	return Retryf("%s is unavailable. %w", h.spec, h.down.reason)
+}
+
+// reopen opens the table with h.mu released meanwhile, and reports success.
+func (h *Handle) reopen() bool {
+	h.down.trying = true
+	h.mu.Unlock()
+	in, files, err := h.open()
+	h.mu.Lock()
+	if err != nil {
+		h.down = outage{reason: err, tried: time.Now(), files: files}
+		return false
+	}
+	h.down = outage{}
+	h.publish(in)
+	h.env.Infof("%s is available", h.spec)
+	return true
 }
 
 // refresh loads the table anew beside the old instance, and waits for it for no
@@ -201,7 +237,7 @@ func (h *Handle) refresh(ctx context.Context, old *instance) {
 // leaves the old table in service, and is not tried again before it changes or
 // a minute has passed.
 func (h *Handle) load(rl *reload, now watch) {
-	in, err := h.open()
+	in, _, err := h.open()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {

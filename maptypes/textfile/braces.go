@@ -35,13 +35,14 @@ func NextWord(list, separators string) (word, rest string, ok bool) {
 
 // Unbrace returns what is between the { that text starts with and the } that
 // belongs to it. It is an error when there is no such pair, or when text follows
-// it; the text in the braces is returned then nevertheless.
+// it; the text in the braces is returned then nevertheless, as if a missing }
+// stood at the end.
 func Unbrace(text string) (inside string, err error) {
 	switch n := braceLen(text); {
 	case !strings.HasPrefix(text, "{"):
 		return "", fmt.Errorf("no '{' at start of text in \"%s\"", text)
 	case n == 0:
-		return "", fmt.Errorf("missing '}' in \"%s\"", text)
+		return text[1:], fmt.Errorf("missing '}' in \"%s\"", text)
 	case n != len(text):
 		return text[1 : n-1], fmt.Errorf("syntax error after '}' in \"%s\"", text)
 	default:

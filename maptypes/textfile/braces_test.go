@@ -34,7 +34,7 @@ func TestUnbrace(t *testing.T) {
 		{"{}", "", ""},
 		{"{ a {b} }", " a {b} ", ""},
 		{"a", "", `no '{' at start of text in "a"`},
-		{"{a", "", `missing '}' in "{a"`},
+		{"{a", "a", `missing '}' in "{a"`},
 		{"{a}x", "a", `syntax error after '}' in "{a}x"`},
 	}
 	for _, tt := range tests {
