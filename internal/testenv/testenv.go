@@ -26,14 +26,18 @@ type Need int
 
 // What tests may ask for.
 const (
-	Root       Need = iota // the test runs as the superuser
-	Postfix                // Postfix's programs, the users postfix and postdrop, and the cdb, lmdb, mysql and pcre maps
-	MariaDB                // the MariaDB server and mariadb-install-db
-	PostgreSQL             // a PostgreSQL server (initdb, postgres), and not only its client
-	OpenLDAP               // slapd
-	Memcached              // memcached
-	Redis                  // redis-server
-	CCompiler              // a C compiler, for builds with cgo
+	Root          Need = iota // the test runs as the superuser
+	Postfix                   // Postfix's programs, the users postfix and postdrop, and the cdb, lmdb, mysql and pcre maps
+	MariaDB                   // the MariaDB server and mariadb-install-db
+	PostgreSQL                // a PostgreSQL server (initdb, postgres), and not only its client
+	OpenLDAP                  // slapd and OpenLDAP's clients
+	Memcached                 // memcached
+	Redis                     // redis-server
+	CCompiler                 // a C compiler, for builds with cgo
+	PostfixLDAP               // Postfix's ldap map
+	PostfixPgSQL              // Postfix's pgsql map
+	PostfixSQLite             // Postfix's sqlite map
+	SQLite                    // the command sqlite3
 )
 
 var needs = map[Need]struct {
@@ -45,10 +49,15 @@ var needs = map[Need]struct {
 	Postfix:    {"Postfix with its map packages", "apt-get install postfix postfix-cdb postfix-lmdb postfix-mysql postfix-pcre", checkPostfix},
 	MariaDB:    {"a MariaDB server", "apt-get install mariadb-server", checkPrograms("mariadbd", "mariadb-install-db")},
 	PostgreSQL: {"a PostgreSQL server", "apt-get install postgresql", checkPostgres},
-	OpenLDAP:   {"an OpenLDAP server", "apt-get install slapd ldap-utils", checkPrograms("slapd")},
+	OpenLDAP:   {"an OpenLDAP server", "apt-get install slapd ldap-utils", checkPrograms("slapd", "slapadd", "ldapsearch", "ldapmodify")},
 	Memcached:  {"memcached", "apt-get install memcached", checkPrograms("memcached")},
 	Redis:      {"a Redis server", "apt-get install redis-server", checkPrograms("redis-server")},
 	CCompiler:  {"a C compiler", "apt-get install gcc libc6-dev", checkPrograms("cc")},
+
+	PostfixLDAP:   {"Postfix's ldap map", "apt-get install postfix-ldap", checkPostfixMap("ldap")},
+	PostfixPgSQL:  {"Postfix's pgsql map", "apt-get install postfix-pgsql", checkPostfixMap("pgsql")},
+	PostfixSQLite: {"Postfix's sqlite map", "apt-get install postfix-sqlite", checkPostfixMap("sqlite")},
+	SQLite:        {"the command sqlite3", "apt-get install sqlite3", checkPrograms("sqlite3")},
 }
 
 // Require skips the test when one of the needs is not met, or fails it when PROXYMAPD_TEST_REQUIRE_ALL=1. The message
@@ -128,11 +137,19 @@ func checkPostfix() error {
 		return err
 	}
 	for _, kind := range []string{"cdb", "lmdb", "mysql", "pcre"} {
-		if _, err := os.Stat(filepath.Join(PostfixShlibDir(), "postfix-"+kind+".so")); err != nil {
+		if err := checkPostfixMap(kind)(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkPostfixMap checks for a loadable map type.
+func checkPostfixMap(kind string) func() error {
+	return func() error {
+		_, err := os.Stat(filepath.Join(PostfixShlibDir(), "postfix-"+kind+".so"))
+		return err
+	}
 }
 
 func checkPostgres() error {

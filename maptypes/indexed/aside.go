@@ -52,6 +52,28 @@ func OpenAside(path string, lock func(context.Context, *os.File) error) (*Aside,
 	}
 }
 
+// KeepOwner gives the new file the owner and the permissions of the one that it
+// replaces, as if that were written in place. It is called while the new file is
+// empty.
+func (a *Aside) KeepOwner() error {
+	old, err := os.Stat(a.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return OpenError(a.path, err)
+	}
+	if st, ok := old.Sys().(*syscall.Stat_t); ok {
+		if err := a.File.Chown(int(st.Uid), int(st.Gid)); err != nil {
+			return fmt.Errorf("keep the owner of database %s: %w", a.path, maptypes.SystemError(err))
+		}
+	}
+	if err := a.File.Chmod(old.Mode().Perm()); err != nil {
+		return fmt.Errorf("keep the permissions of database %s: %w", a.path, maptypes.SystemError(err))
+	}
+	return nil
+}
+
 // TempPath returns the path of the file under construction.
 func (a *Aside) TempPath() string { return a.temp }
 

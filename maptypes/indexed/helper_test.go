@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/proxymapd/proxymapd/internal/testenv"
 	"github.com/proxymapd/proxymapd/maptypes"
 	"github.com/proxymapd/proxymapd/maptypes/bolt"
 	"github.com/proxymapd/proxymapd/maptypes/cdb"
@@ -152,6 +153,7 @@ func list(t testing.TB, h *maptypes.Handle) string {
 func (w *world) postmap(stdin string, args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
 	cmd := exec.Command("postmap", args...)
+	cmd.Env = testenv.PostfixEnv(w.t)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log

@@ -37,6 +37,16 @@ func LockFlock(ctx context.Context, f *os.File) error {
 	return wait(ctx, f, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 }
 
+// LockFlockShared waits for a shared lock of the flock(2) kind.
+func LockFlockShared(ctx context.Context, f *os.File) error {
+	return wait(ctx, f, func(fd int) error { return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) })
+}
+
+// UnlockFlock gives a lock of the flock(2) kind back.
+func UnlockFlock(f *os.File) error {
+	return wait(context.Background(), f, func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
+}
+
 // wait calls try until it does not say that somebody else has the lock, or ctx
 // is done.
 func wait(ctx context.Context, f *os.File, try func(fd int) error) error {

@@ -38,6 +38,7 @@ func TestPostfixWaitsForOurLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("postmap", "-q", "a", "lmdb:"+path)
+	cmd.Env = testenv.PostfixEnv(t)
 	var out strings.Builder
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {

@@ -61,8 +61,8 @@ func get(g Getter, r *maptypes.Request, n int) ([]byte, error) {
 	return String(buf[start:]), nil
 }
 
-// ways returns which ways to store a key r.Flags allow, or else flags.
-func ways(r *maptypes.Request, flags maptypes.Flags) maptypes.Flags {
+// Ways returns which ways to store a key r.Flags allow, or else flags.
+func Ways(r *maptypes.Request, flags maptypes.Flags) maptypes.Flags {
 	if r.Flags&either != 0 {
 		return r.Flags & either
 	}

@@ -52,7 +52,7 @@ var (
 
 // Lookup implements maptypes.Table.
 func (t *Table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
-	value, err := Lookup(t.Index, r, ways(r, t.Flags))
+	value, err := Lookup(t.Index, r, Ways(r, t.Flags))
 	if err != nil {
 		return nil, t.readError("reading", err)
 	}
@@ -101,7 +101,7 @@ func (t *Table) Delete(ctx context.Context, r *maptypes.Request) error {
 	}
 	var keys [][]byte
 	var unused []maptypes.Flags // what a hit on the key clears
-	try := ways(r, t.Flags)
+	try := Ways(r, t.Flags)
 	if try&maptypes.FlagTry1Null != 0 {
 		keys, unused = append(keys, terminated(r.Key)), append(unused, maptypes.FlagTry0Null)
 	}

@@ -1,0 +1,12 @@
+package postfixtest
+
+import (
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	RemoveTemplates()
+	os.Exit(code)
+}
