@@ -34,6 +34,10 @@ func create(env *maptypes.Env, name string, flags maptypes.Flags) (maptypes.Buil
 	if err != nil {
 		return nil, err
 	}
+	if err := aside.KeepOwner(); err != nil {
+		aside.Abort()
+		return nil, err
+	}
 	db, err := openDB(aside.File, bbolt.Options{NoSync: true, NoGrowSync: true})
 	if err != nil {
 		aside.Abort()

@@ -45,6 +45,11 @@ func create(env *maptypes.Env, name string, flags maptypes.Flags) (maptypes.Buil
 	if err != nil {
 		return nil, err
 	}
+	// Postfix writes in place.
+	if err := aside.KeepOwner(); err != nil {
+		aside.Abort()
+		return nil, err
+	}
 	b := &builder{
 		mapenv: env,
 		label:  Type + ":" + name,

@@ -80,6 +80,7 @@ func TestHangingDatabase(t *testing.T) {
 	}, true)
 	for i := range 2 * maxCalls {
 		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
 		done := make(chan error, 1)
 		if i >= maxCalls { // there is no room for a further call
 			cancel()
