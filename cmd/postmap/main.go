@@ -1,0 +1,12 @@
+// Command postmap builds, queries, updates and lists lookup tables. See
+// postmap(1).
+package main
+
+import (
+	"os"
+
+	"github.com/proxymapd/proxymapd/internal/postmap"
+	"github.com/proxymapd/proxymapd/maptypes/all"
+)
+
+func main() { os.Exit(postmap.Main(os.Args, all.Drivers())) }
