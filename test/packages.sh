@@ -4,12 +4,14 @@
 set -euo pipefail
 
 packages=(
-  postfix postfix-cdb postfix-lmdb postfix-mysql postfix-pcre
-  postfix-ldap postfix-pgsql postfix-sqlite
-  mariadb-server mariadb-client postgresql slapd ldap-utils sqlite3 redis-server
-  slapd ldap-utils postfix-ldap
-  postgresql postfix-pgsql
-  sqlite3 postfix-sqlite
+  libdb5.3-dev
+  postfix postfix-cdb postfix-ldap postfix-lmdb postfix-mysql postfix-pcre postfix-pgsql postfix-sqlite
+  mariadb-server mariadb-client
+  postgresql
+  slapd ldap-utils
+  sqlite3
+  redis-server
+  memcached
 )
 
 installed() {

@@ -22,6 +22,7 @@ import (
 	"github.com/proxymapd/proxymapd/internal/proxymap"
 	"github.com/proxymapd/proxymapd/maptypes"
 	"github.com/proxymapd/proxymapd/maptypes/all"
+	"github.com/proxymapd/proxymapd/maptypes/bdb/bdbmap"
 )
 
 // service runs a Server on a socket of its own, as a worker would.
@@ -190,6 +191,17 @@ func (r *record) missingType() string {
 		for _, typ := range []string{"hash", "btree", "sqlite", "pcre", "lmdb"} {
 			if strings.Contains(list, "proxy:"+typ+":") && !slices.Contains(types, typ) {
 				return typ
+			}
+		}
+	}
+	if r.Service != proxymap.WriteService {
+		return ""
+	}
+	writable := map[string]bool{"hash": bdbmap.CanWrite, "btree": bdbmap.CanWrite, "lmdb": withCgo}
+	for typ, can := range writable {
+		for _, value := range r.MainCf {
+			if !can && strings.Contains(value, "proxy:"+typ+":") {
+				return typ + ", to write,"
 			}
 		}
 	}

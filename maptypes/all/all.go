@@ -17,11 +17,13 @@ import (
 	"github.com/proxymapd/proxymapd/maptypes/lmdb"
 	"github.com/proxymapd/proxymapd/maptypes/mysql"
 	"github.com/proxymapd/proxymapd/maptypes/pcre"
+	"github.com/proxymapd/proxymapd/maptypes/pgsql"
 	"github.com/proxymapd/proxymapd/maptypes/pipemap"
 	"github.com/proxymapd/proxymapd/maptypes/proxy"
 	"github.com/proxymapd/proxymapd/maptypes/randmap"
 	"github.com/proxymapd/proxymapd/maptypes/regexp"
 	"github.com/proxymapd/proxymapd/maptypes/socketmap"
+	"github.com/proxymapd/proxymapd/maptypes/sqlite"
 	"github.com/proxymapd/proxymapd/maptypes/static"
 	"github.com/proxymapd/proxymapd/maptypes/tcp"
 	"github.com/proxymapd/proxymapd/maptypes/texthash"
@@ -47,11 +49,13 @@ func Drivers() []maptypes.Driver {
 		lmdb.Driver,
 		mysql.Driver,
 		pcre.Driver,
+		pgsql.Driver,
 		pipemap.Driver,
 		proxy.Driver,
 		randmap.Driver,
 		regexp.Driver,
 		socketmap.Driver,
+		sqlite.Driver,
 		static.Driver,
 		tcp.Driver,
 		texthash.Driver,

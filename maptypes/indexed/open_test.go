@@ -260,7 +260,7 @@ func dirNames(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-// TestBuildHonoursUmask: postmap gives the file the mode of the source by its
+// TestBuildHonoursUmask: postmap gives a new file the mode of the source by its
 // umask.
 func TestBuildHonoursUmask(t *testing.T) {
 	forTypes(t, func(t *testing.T, typ string) {
@@ -278,6 +278,9 @@ func TestBuildHonoursUmask(t *testing.T) {
 			}
 			if got, want := info.Mode(), fs.FileMode(0o644&^mask); got != want {
 				t.Errorf("umask %o: mode %o, want %o", mask, got, want)
+			}
+			if err := os.Remove(w.path("t." + typ)); err != nil {
+				t.Fatal(err)
 			}
 		}
 	})

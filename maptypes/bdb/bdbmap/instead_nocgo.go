@@ -1,0 +1,6 @@
+//go:build !cgo
+
+package bdbmap
+
+// instead is a type for tables that are written, which this build has.
+const instead = "bolt"
