@@ -183,7 +183,7 @@ func (o *OpenLDAP) Start() {
 func (o *OpenLDAP) wait() {
 	o.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		out, err := exec.Command("ldapsearch", "-x", "-H", o.URL(), "-s", "base", "-b", "", "-o", "nettimeout=5").CombinedOutput()
+		out, err := exec.Command("ldapsearch", "-x", "-H", o.URL(), "-D", o.RootDN, "-w", o.Password, "-s", "base", "-b", "", "-o", "nettimeout=5").CombinedOutput()
 		if err == nil {
 			return
 		}
@@ -243,7 +243,30 @@ func (o *OpenLDAP) end(sig syscall.Signal) {
 }
 
 // Freeze stops the server with SIGSTOP: it keeps its connections and answers nothing until Thaw.
-func (o *OpenLDAP) Freeze() { o.signal(syscall.SIGSTOP) }
+func (o *OpenLDAP) Freeze() {
+	o.t.Helper()
+	o.signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(patience); !o.frozen(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			o.t.Fatal("the directory server does not stop")
+		}
+	}
+}
+
+// frozen reports whether all threads of the server have stopped, which they do one by one.
+func (o *OpenLDAP) frozen() bool {
+	states, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", o.cmd.Process.Pid))
+	if err != nil || len(states) == 0 {
+		return false
+	}
+	for _, path := range states {
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), ") T ") {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw lets a frozen server go on.
 func (o *OpenLDAP) Thaw() { o.signal(syscall.SIGCONT) }

@@ -294,3 +294,13 @@ func (p *PostgreSQL) Config() string {
 	}
 	return fmt.Sprintf("hosts = %s\nuser = %s\npassword = %s\ndbname = %s\n", hosts, p.User, p.Password, p.Database)
 }
+
+// PostgreSQLGroup returns the id of the group that the servers run as.
+func PostgreSQLGroup(t testing.TB) int {
+	t.Helper()
+	account, err := credential("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(account.Gid)
+}

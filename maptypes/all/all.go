@@ -12,15 +12,21 @@ import (
 	"github.com/proxymapd/proxymapd/maptypes/environ"
 	"github.com/proxymapd/proxymapd/maptypes/fail"
 	"github.com/proxymapd/proxymapd/maptypes/hash"
+	"github.com/proxymapd/proxymapd/maptypes/http"
 	"github.com/proxymapd/proxymapd/maptypes/inline"
 	"github.com/proxymapd/proxymapd/maptypes/internalmap"
+	"github.com/proxymapd/proxymapd/maptypes/ldap"
 	"github.com/proxymapd/proxymapd/maptypes/lmdb"
+	"github.com/proxymapd/proxymapd/maptypes/memcache"
+	"github.com/proxymapd/proxymapd/maptypes/mongodb"
 	"github.com/proxymapd/proxymapd/maptypes/mysql"
+	"github.com/proxymapd/proxymapd/maptypes/obsolete"
 	"github.com/proxymapd/proxymapd/maptypes/pcre"
 	"github.com/proxymapd/proxymapd/maptypes/pgsql"
 	"github.com/proxymapd/proxymapd/maptypes/pipemap"
 	"github.com/proxymapd/proxymapd/maptypes/proxy"
 	"github.com/proxymapd/proxymapd/maptypes/randmap"
+	"github.com/proxymapd/proxymapd/maptypes/redis"
 	"github.com/proxymapd/proxymapd/maptypes/regexp"
 	"github.com/proxymapd/proxymapd/maptypes/socketmap"
 	"github.com/proxymapd/proxymapd/maptypes/sqlite"
@@ -44,15 +50,25 @@ func Drivers() []maptypes.Driver {
 		environ.Driver,
 		fail.Driver,
 		hash.Driver,
+		http.Driver,
 		inline.Driver,
 		internalmap.Driver,
+		ldap.Driver,
 		lmdb.Driver,
+		memcache.Driver,
+		mongodb.Driver,
 		mysql.Driver,
+		obsolete.DBM,
+		obsolete.NetInfo,
+		obsolete.NIS,
+		obsolete.NISPlus,
+		obsolete.SDBM,
 		pcre.Driver,
 		pgsql.Driver,
 		pipemap.Driver,
 		proxy.Driver,
 		randmap.Driver,
+		redis.Driver,
 		regexp.Driver,
 		socketmap.Driver,
 		sqlite.Driver,

@@ -18,8 +18,8 @@ type Search struct {
 // (ldap_table(5)).
 func OpenSearch(env *maptypes.Env, typ, name string, cf *tablecf.Settings) (*Search, error) {
 	s := &Search{}
-	format, ok := cf.Lookup("result_format")
-	if cf.Known("result_filter"); !ok {
+	format := cf.String("result_format", "")
+	if cf.Known("result_filter"); format == "" {
 		format = cf.Required("result_filter", "%s")
 	}
 	base, filter := cf.String("search_base", ""), cf.String("query_filter", "(mailacceptinggeneralid=%s)")
