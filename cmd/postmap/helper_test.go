@@ -28,6 +28,12 @@ type ran struct {
 	exit           int
 }
 
+// environ is the environment for a command. One that was built with the race
+// detector would sleep for a second before it ends.
+func environ(conf string) []string {
+	return append(os.Environ(), "GORACE=atexit_sleep_ms=0", "MAIL_CONFIG="+conf)
+}
+
 // newPlace makes an empty directory, and a main.cf with the given settings.
 func newPlace(t *testing.T, settings ...string) *place {
 	t.Helper()
@@ -104,7 +110,7 @@ func (p *place) run(path, stdin string, args ...string) ran {
 
 func (p *place) command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
-	cmd.Dir, cmd.Env = p.dir, append(os.Environ(), "MAIL_CONFIG="+p.conf)
+	cmd.Dir, cmd.Env = p.dir, environ(p.conf)
 	if p.cred != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.cred}
 	}

@@ -44,7 +44,7 @@ func TestBuildAgainstPostfix(t *testing.T) {
 	t.Parallel()
 	options := [][]string{nil, {"-n"}, {"-N"}, {"-w"}, {"-r"}, {"-f"}, {"-p"}, {"-o"}, {"-fN"}, {"-rw"}, {"-nN"}, {"-u"}}
 	types := postfixTypes()
-	for n := range 30 * len(types) {
+	for n := range 15 * len(types) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(1, uint64(n)))
@@ -116,7 +116,7 @@ func testUpdates(t *testing.T, typ string) {
 	}
 	table := typ + ":t"
 	both("", table)
-	for n := range 60 {
+	for n := range 30 {
 		switch r.IntN(5) {
 		case 0:
 			both("", "-d", pick(r, names), table)

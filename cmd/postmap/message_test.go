@@ -86,7 +86,7 @@ func TestMessagesAgainstPostfix(t *testing.T) {
 	for i, limit := range limits {
 		p := newPlace(t, limit...)
 		r := rand.New(rand.NewPCG(11, uint64(i)))
-		for range 250 {
+		for range 120 {
 			text := message(r)
 			option := options[r.IntN(len(options))]
 			got, want := p.ours(text, option, "-q", "-", "static:found"), p.theirs(text, option, "-q", "-", "static:found")

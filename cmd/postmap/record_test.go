@@ -120,7 +120,8 @@ func latin1(s string) string {
 }
 
 // words returns a command line; dir is what @DIR@ stands for.
-func words(argv []any, dir string) []string {
+func words(t *testing.T, argv []any, dir string) []string {
+	t.Helper()
 	var list []string
 	for _, word := range argv {
 		text, ok := word.(string)
@@ -128,7 +129,7 @@ func words(argv []any, dir string) []string {
 			text, ok = latin1(m["bytes"].(string)), true
 		}
 		if !ok {
-			panic("unknown form of a word")
+			t.Fatalf("unknown form of a word: %v", word)
 		}
 		list = append(list, strings.ReplaceAll(text, "@DIR@", dir))
 	}

@@ -122,7 +122,7 @@ func replay(t *testing.T, r *record, postmap string, w *waiting) {
 	if err := os.WriteFile(filepath.Join(conf, "main.cf"), []byte(settings), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{T: t, record: r, postmap: postmap, dir: dir, env: append(os.Environ(), "MAIL_CONFIG="+conf, "LANG=C")}
+	s := &scene{T: t, record: r, postmap: postmap, dir: dir, env: append(environ(conf), "LANG=C")}
 	s.writeFiles()
 	messages := s.setUp()
 	before := listing(t, dir)
@@ -197,7 +197,7 @@ func (s *scene) setUp() string {
 // run runs our postmap.
 func (s *scene) run(argv []any, stdin string) (stdout, stderr string, exit int) {
 	s.Helper()
-	list := words(argv, s.dir)
+	list := words(s.T, argv, s.dir)
 	if list[0] != "postmap" {
 		s.Fatalf("unknown command: %q", list)
 	}
@@ -255,7 +255,7 @@ func replayWithServer(t *testing.T, r *record, postmap string, w *waiting) {
 		pf.SetMain(name, strings.ReplaceAll(value, "@DIR@", pf.Tables))
 	}
 	pf.SetMaster("proxymap unix - - n - - proxymap", "proxywrite unix - - n - 1 proxymap")
-	s := &scene{T: t, record: r, postmap: postmap, dir: pf.Tables, env: append(os.Environ(), "MAIL_CONFIG="+pf.Conf)}
+	s := &scene{T: t, record: r, postmap: postmap, dir: pf.Tables, env: environ(pf.Conf)}
 	s.writeFiles()
 	pf.Start(filepath.Join(bin, "master"))
 	messages := s.setUp()

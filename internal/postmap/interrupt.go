@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // interrupted says that a signal ended the command.
@@ -12,15 +13,17 @@ type interrupted struct{ signal syscall.Signal }
 
 func (i *interrupted) Error() string { return "interrupted: " + i.signal.String() }
 
-// die ends the process by the signal, so that its parent sees what happened.
+// die ends the process by the signal, so that its parent sees what happened. Where
+// that does not work (the runtime keeps SIGQUIT for itself) the exit status is what
+// shells say of it.
 func (i *interrupted) die() {
-	if i.signal == syscall.SIGQUIT { // for which the runtime prints stacks
-		os.Exit(128 + int(i.signal))
+	if i.signal != syscall.SIGQUIT {
+		signal.Reset(i.signal)
+		if err := syscall.Kill(os.Getpid(), i.signal); err == nil {
+			time.Sleep(time.Second) // it arrives before this ends
+		}
 	}
-	signal.Reset(i.signal)
-	if err := syscall.Kill(os.Getpid(), i.signal); err == nil {
-		select {} // until the signal arrives
-	}
+	os.Exit(128 + int(i.signal))
 }
 
 // signals catches the signals that would end the process.

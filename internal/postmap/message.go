@@ -7,8 +7,8 @@ import (
 	"github.com/proxymapd/proxymapd/internal/postmap/mime"
 )
 
-// endOfHeader stops the reading of a message of which only the header counts.
-var endOfHeader = errors.New("end of header")
+// errEndOfHeader stops the reading of a message of which only the header counts.
+var errEndOfHeader = errors.New("end of header")
 
 // queryMessage looks up the headers, the body lines, or both, of the message on
 // standard input, as header_checks(5) does.
@@ -27,13 +27,13 @@ func (p *program) queryMessage(in io.Reader) (found bool, err error) {
 		m.Body = func(line []byte) error { return q.ask(cString(line)) }
 	}
 	if !p.bodyKeys && !p.mimeKeys {
-		m.HeaderEnd = func() error { return endOfHeader }
+		m.HeaderEnd = func() error { return errEndOfHeader }
 	}
 	err = eachLine(in, m.Line)
 	if err == nil {
 		err = m.End()
 	}
-	if err == endOfHeader {
+	if err == errEndOfHeader {
 		err = nil
 	}
 	return q.found, err

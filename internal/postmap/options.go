@@ -41,8 +41,8 @@ type options struct {
 	tables []string // the operands, [type:]name
 }
 
-// oneAction is the error of options that contradict each other.
-var oneAction = errors.New("specify only one of -d -i -q or -s")
+// errOneAction is the error of options that contradict each other.
+var errOneAction = errors.New("specify only one of -d -i -q or -s")
 
 // usageError says that the command line is not well formed. The text, if any,
 // precedes the usage line.
@@ -116,7 +116,7 @@ func (opt *options) replace(clear, set maptypes.Flags) { opt.flags = opt.flags&^
 // choose selects the action, which can be done only once.
 func (opt *options) choose(a action) error {
 	if opt.action != build {
-		return oneAction
+		return errOneAction
 	}
 	opt.action = a
 	return nil

@@ -121,42 +121,25 @@ func (p *program) act() (found bool, err error) {
 
 // configure reads main.cf.
 func (p *program) configure(name string, drivers []maptypes.Driver) error {
-	if p.configDirGiven {
-		if err := os.Setenv("MAIL_CONFIG", p.configDir); err != nil {
-			return fmt.Errorf("set MAIL_CONFIG: %w", err)
-		}
-	}
-	dir := config.Dir("")
-	if dir == "" { // not the working directory, which may be anybody's
-		dir = "/"
-	}
-	params, err := config.Load(dir, nil)
-	if err != nil {
+	if err := p.loadParams(); err != nil {
 		return err
 	}
-	for _, warning := range params.Warnings() {
-		p.log.Warn(warning)
-	}
-	if err := params.Check(config.Common...); err != nil {
+	if err := p.applyParams(); err != nil {
 		return err
 	}
-	p.params = params
-	if err := p.applyParams(params); err != nil {
+	logging := maillog.Options{Program: name, Params: p.params, Stderr: true, Syslog: true, Verbose: p.verbose}
+	if err := maillog.Reconfigure(p.log, logging); err != nil {
 		return err
 	}
-	err = maillog.Reconfigure(p.log, maillog.Options{Program: name, Params: params, Stderr: true, Syslog: true, Verbose: p.verbose})
-	if err != nil {
-		return err
-	}
-	utf8, err := params.Bool("smtputf8_enable")
+	utf8, err := p.params.Bool("smtputf8_enable")
 	if err != nil {
 		return err
 	}
 	p.env = &maptypes.Env{
 		Registry: maptypes.NewRegistry(drivers...),
 		Param: func(name string) (string, bool) {
-			value, err := params.String(name)
-			_, known := params.Raw(name)
+			value, err := p.params.String(name)
+			_, known := p.params.Raw(name)
 			return value, known && err == nil
 		},
 		Infof:  p.log.Infof,
@@ -167,16 +150,36 @@ func (p *program) configure(name string, drivers []maptypes.Driver) error {
 	return nil
 }
 
+// loadParams loads and checks the parameters of the configuration directory.
+func (p *program) loadParams() (err error) {
+	if p.configDirGiven {
+		if err := os.Setenv("MAIL_CONFIG", p.configDir); err != nil {
+			return fmt.Errorf("set MAIL_CONFIG: %w", err)
+		}
+	}
+	dir := config.Dir("")
+	if dir == "" { // not the working directory, which may be anybody's
+		dir = "/"
+	}
+	if p.params, err = config.Load(dir, nil); err != nil {
+		return err
+	}
+	for _, warning := range p.params.Warnings() {
+		p.log.Warn(warning)
+	}
+	return p.params.Check(config.Common...)
+}
+
 // applyParams takes over the parameters that the command itself uses.
-func (p *program) applyParams(params *config.Params) error {
-	variables, err := params.String("import_environment")
+func (p *program) applyParams() error {
+	variables, err := p.params.String("import_environment")
 	if err != nil {
 		return err
 	}
 	if err := setEnvironment(variables); err != nil {
 		return err
 	}
-	p.defaultType, err = params.String("default_database_type")
+	p.defaultType, err = p.params.String("default_database_type")
 	return err
 }
 
