@@ -85,7 +85,7 @@ func TestLoadErrors(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"a = b\n= c\n", `DIR/main.cf, line 2: missing attribute name: "= c"`},
 		{"\n\nabc\n", `DIR/main.cf, line 3: missing '=' after attribute name: "abc"`},
-		{"abc\n  def\rghi\n", `DIR/main.cf, line 1: missing '=' after attribute name: "abc  def ghi"`},
+		{"abc\n  def\rghi\n", `DIR/main.cf, line 1: missing '=' after attribute name: "abc  def?ghi"`},
 	} {
 		if _, err := load(t, tc.text); err == nil || err.Error() != tc.want {
 			t.Errorf("%q: got %v, want %s", tc.text, err, tc.want)

@@ -69,11 +69,21 @@ func parseSettings(path, text string, warn func(string), set func(name, value st
 		if err != nil {
 			return &Error{
 				File: path, Line: line.Number, Value: line.CString(), Err: err,
-				text: oneLine(fmt.Sprintf("%s, line %d: %v: \"%s\"", path, line.Number, err, line.CString())),
+				text: visible(fmt.Sprintf("%s, line %d: %v: \"%s\"", path, line.Number, err, line.CString())),
 			}
 		}
 		set(name, value, line.Number)
 	}
+}
+
+// visible replaces control characters as Postfix does in messages.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // errnoText formats the error of a file operation as Postfix does: the system's message starts with a capital.
