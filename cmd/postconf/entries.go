@@ -2,7 +2,7 @@ package main
 
 import (
 	"errors"
-	"fmt"
+	"io"
 	"strings"
 )
 
@@ -18,9 +18,22 @@ func (pc *postconf) printEntries() error {
 	return pc.forServices(requests, func(s *service, _ *request) (bool, error) { return true, pc.printEntry(s) })
 }
 
-// printEntry prints an entry with aligned columns and, with -f, options on lines of their own.
+// printEntry prints an entry as the options want it.
 func (pc *postconf) printEntry(s *service) error {
-	w := &lineWriter{fold: pc.has(fold)}
+	if pc.has(asJSON) {
+		return pc.printEntryJSON(s)
+	}
+	text, err := pc.formatEntry(s, pc.has(fold))
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(pc.out, text)
+	return err
+}
+
+// formatEntry returns an entry with aligned columns and, if folded, options on lines of their own.
+func (pc *postconf) formatEntry(s *service, fold bool) (string, error) {
+	w := &lineWriter{fold: fold}
 	for i, column := range s.columns[:minColumns] {
 		for first := true; i > 0 && (first || w.length < columnPositions[i]); first = false {
 			w.add(" ")
@@ -28,10 +41,9 @@ func (pc *postconf) printEntry(s *service) error {
 		w.add(column)
 	}
 	if err := pc.printArguments(w, s, 3); err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintln(pc.out, w.text.String())
-	return nil
+	return w.text.String() + "\n", nil
 }
 
 // lineWriter collects a line that may be folded.
@@ -121,14 +133,9 @@ type request struct {
 func parseRequests(args []string, maxParts int, usage string) ([]*request, error) {
 	var requests []*request
 	for _, arg := range args {
-		parts := strings.FieldsFunc(arg, func(r rune) bool { return r == '/' })
-		if strings.HasPrefix(arg, "/") || len(parts) == 0 || len(parts) > maxParts {
+		parts, ok := splitPattern(arg, 1, maxParts)
+		if !ok {
 			return nil, errors.New(usage)
-		}
-		for _, part := range parts {
-			if part != "*" && strings.Contains(part, "*") {
-				return nil, errors.New(usage)
-			}
 		}
 		for len(parts) < maxParts {
 			parts = append(parts, "*")
@@ -138,8 +145,23 @@ func parseRequests(args []string, maxParts int, usage string) ([]*request, error
 	return requests, nil
 }
 
-func (r *request) matchesService(s *service) bool {
-	return (r.parts[0] == "*" || r.parts[0] == s.columns[0]) && (r.parts[1] == "*" || r.parts[1] == s.columns[columnType])
+// splitPattern splits a/b/c, and tells whether the number of parts is right and * stands alone.
+func splitPattern(pattern string, minParts, maxParts int) ([]string, bool) {
+	parts := strings.FieldsFunc(pattern, func(r rune) bool { return r == '/' })
+	if strings.HasPrefix(pattern, "/") || len(parts) < minParts || len(parts) > maxParts {
+		return nil, false
+	}
+	for _, part := range parts {
+		if part != "*" && strings.Contains(part, "*") {
+			return nil, false
+		}
+	}
+	return parts, true
+}
+
+// matchService compares the service name and type at the start of a pattern, or of an entry's columns.
+func matchService(pattern []string, name, kind string) bool {
+	return (pattern[0] == "*" || pattern[0] == name) && (pattern[1] == "*" || pattern[1] == kind)
 }
 
 // forServices calls show for each service and each request that matches it, or once with no request when there are none.
@@ -152,7 +174,7 @@ func (pc *postconf) forServices(requests []*request, show func(*service, *reques
 			}
 		}
 		for _, r := range requests {
-			if !r.matchesService(s) {
+			if !matchService(r.parts, s.columns[0], s.columns[columnType]) {
 				continue
 			}
 			shown, err := show(s, r)

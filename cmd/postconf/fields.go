@@ -32,6 +32,9 @@ func (pc *postconf) printFields() error {
 }
 
 func (pc *postconf) printField(s *service, column int) error {
+	if pc.has(asJSON) {
+		return pc.printFieldJSON(s, column)
+	}
 	w := &lineWriter{fold: pc.has(fold)}
 	if !pc.has(hideName) {
 		w.add(s.name() + "/" + columnNames[column])
@@ -89,7 +92,7 @@ func (pc *postconf) printServiceParameters() error {
 func (pc *postconf) allParameters(s *service) map[string]string {
 	all := map[string]string{}
 	for name, n := range pc.nodes {
-		if n.class&allClasses != 0 || len(pc.args) > 0 {
+		if n.class&pc.class != 0 || len(pc.args) > 0 {
 			all[name], _ = pc.lookup(name, s, pc.mode)
 		}
 	}

@@ -1,5 +1,5 @@
-// Command postconf shows the configuration as the programs of the mail system see it: the parameters of main.cf with
-// their defaults, and the services of master.cf. See postconf(1).
+// Command postconf shows and changes the configuration of the mail system: the parameters of main.cf with their defaults,
+// and the services of master.cf. See postconf(1).
 package main
 
 import (
@@ -41,7 +41,13 @@ func (pc *postconf) execute(args []string) error {
 		return nil
 	case pc.has(showMaps):
 		return pc.printMaps()
-	case pc.has(masterEntries | masterFields | masterParams):
+	case pc.has(showLocks):
+		return pc.printLocks()
+	case pc.has(changes) && pc.has(masterModes):
+		return pc.editMaster()
+	case pc.has(changes):
+		return pc.editMain()
+	case pc.has(masterModes):
 		return pc.showMaster()
 	}
 	return pc.showMain()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,13 +18,17 @@ import (
 // mode is a set of options.
 type mode uint
 
-// The options. The first five are what to show, the others say how.
+// The options. The first six say what the command is about, the next three change it, and the others say how to show it.
 const (
 	mainParams mode = 1 << iota
+	showLocks
 	showMaps
 	masterEntries
 	masterFields
 	masterParams
+	edit
+	exclude
+	commentOut
 	masterAllParams // -PP
 	showDefaults
 	showNonDefaults
@@ -32,44 +37,55 @@ const (
 	expand
 	fold
 	override
-	paramClass
+	asJSON
 )
 
-const whatToShow = mainParams | showMaps | masterEntries | masterFields | masterParams
+const (
+	masterModes = masterEntries | masterFields | masterParams
+	majorModes  = mainParams | showLocks | showMaps | masterModes
+	changes     = edit | exclude | commentOut
+)
 
 // optionNames are the options as messages name them, in the order in which they are listed.
 var optionNames = []struct {
 	name string
 	mode mode
 }{
-	{"-C", paramClass}, {"-d", showDefaults}, {"-f", fold}, {"-F", masterFields}, {"-h", hideName}, {"-H", hideValue},
-	{"-m", showMaps}, {"-M", masterEntries}, {"-n", showNonDefaults}, {"-o", override}, {"-p", mainParams},
-	{"-P", masterParams}, {"-x", expand}, {"-PP", masterAllParams},
+	{"-d", showDefaults}, {"-e", edit}, {"-f", fold}, {"-F", masterFields}, {"-h", hideName}, {"-H", hideValue},
+	{"-j", asJSON}, {"-l", showLocks}, {"-m", showMaps}, {"-M", masterEntries}, {"-n", showNonDefaults}, {"-o", override},
+	{"-p", mainParams}, {"-P", masterParams}, {"-x", expand}, {"-X", exclude}, {"-#", commentOut}, {"-PP", masterAllParams},
 }
 
 // exclusive are sets of options of which only one may be given.
 var exclusive = []mode{
-	whatToShow,
-	showDefaults | showNonDefaults,
-	override | showDefaults,
-	hideName | hideValue,
+	majorModes,
+	masterAllParams | changes,
+	showDefaults | showNonDefaults | changes,
+	fold | changes,
+	expand | changes,
+	override | showDefaults | changes,
+	hideName | hideValue | changes,
 }
 
-// compatible says which options may be combined with one that says what to show.
+// compatible says which options may be combined with another one.
 var compatible = []struct{ what, with mode }{
+	{showLocks, 0},
 	{showMaps, 0},
-	{mainParams, fold | hideName | paramClass | expand | showDefaults | showNonDefaults | override | hideValue},
-	{masterEntries, fold | override | expand},
-	{masterFields, fold | hideName | override | expand | hideValue},
-	{masterParams, fold | hideName | override | expand | hideValue | masterAllParams},
-	{masterAllParams, fold | hideName | override | expand | hideValue | masterParams},
-	{paramClass, mainParams | showDefaults | showNonDefaults},
+	{mainParams, changes | fold | hideName | expand | showDefaults | showNonDefaults | override | hideValue | asJSON},
+	{masterEntries, changes | fold | override | expand | asJSON},
+	{masterFields, edit | fold | hideName | override | expand | hideValue | asJSON},
+	{masterParams, edit | exclude | fold | hideName | override | expand | hideValue | asJSON | masterAllParams},
+	{masterAllParams, fold | hideName | override | expand | hideValue | asJSON | masterParams},
+	{asJSON, mainParams | masterModes | masterAllParams | override | expand | showNonDefaults | showDefaults},
 }
 
-// unsupported are the options of Postfix's postconf that this one does not have.
-var unsupported = map[string]string{
-	"a": "server-sasl", "A": "client-sasl", "b": "bounce-templates", "e": "edit", "j": "json", "l": "locks",
-	"t": "dump-bounce-templates", "T": "tls", "X": "exclude", "#": "comment-out",
+// unsupported are the options of Postfix's postconf that this one does not have, with what they are for.
+var unsupported = []struct{ letter, long, subject string }{
+	{"a", "server-sasl", "SASL plug-in types"},
+	{"A", "client-sasl", "SASL plug-in types"},
+	{"b", "bounce-templates", "bounce message templates"},
+	{"t", "dump-bounce-templates", "bounce message templates"},
+	{"T", "tls", "TLS features"},
 }
 
 // postconf is one run of the command.
@@ -111,10 +127,13 @@ func (pc *postconf) parseOptions(args []string) error {
 	flags.StringVarP(&pc.dir, "config-dir", "c", "", "directory of main.cf and master.cf")
 	class := flags.StringP("class", "C", "", "show parameters of this class only: builtin, service, user, all")
 	add("d", "defaults", "show defaults instead of settings", showDefaults)
+	add("e", "edit", "change main.cf, or with -M, -F or -P master.cf (implied by name=value)", edit)
 	add("f", "fold", "fold long lines", fold)
 	add("F", "fields", "show columns of master.cf", masterFields)
 	add("h", "hide-names", "show values without names", hideName)
 	add("H", "hide-values", "show names without values", hideValue)
+	add("j", "json", "show one JSON object per line", asJSON)
+	add("l", "lock-types", "list the mailbox locking methods", showLocks)
 	add("m", "map-types", "list the map types", showMaps)
 	add("M", "services", "show entries of master.cf", masterEntries)
 	add("n", "non-defaults", "show what main.cf sets", showNonDefaults)
@@ -124,11 +143,10 @@ func (pc *postconf) parseOptions(args []string) error {
 	flags.BoolVarP(&pc.quiet, "quiet", "q", false, "no warnings about unused parameters")
 	flags.CountP("verbose", "v", "accepted for compatibility")
 	add("x", "expand", "expand $name in values", expand)
+	add("X", "exclude", "remove entries from main.cf, with -M from master.cf, or with -P options from its entries", exclude)
+	add("#", "comment-out", "turn entries of main.cf, or with -M of master.cf, into comments", commentOut)
 	flags.BoolVar(&pc.help, "help", false, "show this text")
-	for letter, long := range unsupported {
-		flags.BoolP(long, letter, false, "")
-		_ = flags.MarkHidden(long) // fails only for a flag that does not exist
-	}
+	addUnsupported(flags)
 	flags.SetInterspersed(false)
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w; try --help", err)
@@ -137,9 +155,9 @@ func (pc *postconf) parseOptions(args []string) error {
 		fmt.Fprintf(pc.out, "usage: postconf [options] [name...]\n%s", flags.FlagUsages())
 		return nil
 	}
-	for letter, long := range unsupported {
-		if flags.Changed(long) {
-			return fmt.Errorf("option -%s is not supported", letter)
+	for _, o := range unsupported {
+		if flags.Changed(o.long) {
+			return fmt.Errorf("option -%s is not supported: use Postfix's own postconf for %s", o.letter, o.subject)
 		}
 	}
 	for long, m := range switches {
@@ -164,6 +182,18 @@ func (pc *postconf) parseOptions(args []string) error {
 	return pc.checkOptions()
 }
 
+// addUnsupported makes the options known that are refused.
+func addUnsupported(flags *pflag.FlagSet) {
+	for _, o := range unsupported {
+		if o.letter == "T" { // the only one with an argument
+			flags.StringP(o.long, o.letter, "", "")
+		} else {
+			flags.BoolP(o.long, o.letter, false, "")
+		}
+		_ = flags.MarkHidden(o.long) // fails only for a flag that does not exist
+	}
+}
+
 func (pc *postconf) setDir(given bool) {
 	_, inEnvironment := os.LookupEnv("MAIL_CONFIG")
 	pc.dirGiven = given || inEnvironment
@@ -178,7 +208,6 @@ func (pc *postconf) setClass(given bool, list string) error {
 	if !given {
 		return nil
 	}
-	pc.mode |= paramClass
 	pc.class = 0
 	for _, name := range textfile.SplitList(list) {
 		c, ok := map[string]class{"builtin": builtin, "service": perService, "user": user, "all": allClasses}[strings.ToLower(name)]
@@ -192,11 +221,11 @@ func (pc *postconf) setClass(given bool, list string) error {
 
 // checkOptions refuses options that contradict each other.
 func (pc *postconf) checkOptions() error {
-	if !pc.has(whatToShow) {
+	if !pc.has(majorModes) {
 		pc.mode |= mainParams
 	}
-	if !pc.has(showMaps) && len(pc.args) > 0 && strings.Contains(pc.args[0], "=") {
-		return fmt.Errorf("editing is not supported: \"%s\"", pc.args[0])
+	if pc.has(mainParams|masterModes) && len(pc.args) > 0 && strings.Contains(pc.args[0], "=") {
+		pc.mode |= edit
 	}
 	for _, set := range exclusive {
 		if both := pc.mode & set; both&(both-1) != 0 {
@@ -207,6 +236,14 @@ func (pc *postconf) checkOptions() error {
 		if excess := pc.mode &^ (c.what | c.with); pc.has(c.what) && excess != 0 {
 			return fmt.Errorf("with option %s, do not specify %s", c.what, excess)
 		}
+	}
+	switch {
+	case len(pc.args) > 0:
+		return nil
+	case pc.has(edit):
+		return errors.New("-e requires name=value argument")
+	case pc.has(changes):
+		return errors.New("missing service argument")
 	}
 	return nil
 }

@@ -24,6 +24,12 @@ func (pc *postconf) printMaps() error {
 	return nil
 }
 
+// printLocks lists the ways to lock a mailbox that the mail system knows on Linux.
+func (pc *postconf) printLocks() error {
+	_, err := fmt.Fprintln(pc.out, "flock\nfcntl\ndotlock")
+	return err
+}
+
 // printParameters prints the named parameters of main.cf, or all of the wanted classes.
 func (pc *postconf) printParameters() error {
 	names := pc.args
@@ -60,6 +66,8 @@ func (pc *postconf) printSetting(name, value string) {
 	switch {
 	case pc.has(hideValue):
 		printLine(pc.out, name, pc.has(fold))
+	case pc.has(asJSON):
+		printJSON(pc.out, name, value)
 	case pc.has(hideName):
 		printLine(pc.out, value, pc.has(fold))
 	default:

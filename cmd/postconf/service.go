@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -56,29 +57,41 @@ func (pc *postconf) readMaster(required bool) error {
 		if err != nil {
 			return err
 		}
-		s, err := pc.parseService(line.CString(), fmt.Sprintf("file %s: line %d", path, line.Number))
+		s, err := pc.parseService(line.CString())
+		if errors.Is(err, errFieldCount) {
+			return fmt.Errorf("file %s: line %d: %w", path, line.Number, err)
+		}
 		if err != nil {
 			return err
 		}
+		pc.addSettings(s)
 		pc.services = append(pc.services, s)
 	}
 }
 
-// parseService reads an entry. Postfix's messages name the place only where the number of columns is wrong.
-func (pc *postconf) parseService(line, place string) (*service, error) {
-	s := &service{}
-	for column, rest, ok := textfile.NextWord(line, blanks); ok; column, rest, ok = textfile.NextWord(rest, blanks) {
-		s.columns = append(s.columns, column)
-	}
+// errFieldCount is the error of an entry with too few columns. Postfix's messages name the place of such an entry, but not
+// that of one with a wrong column.
+var errFieldCount = errors.New("bad field count")
+
+// parseService reads an entry.
+func (pc *postconf) parseService(line string) (*service, error) {
+	s := &service{columns: splitColumns(line)}
 	if len(s.columns) < minColumns {
-		return nil, fmt.Errorf("%s: bad field count", place)
+		return nil, errFieldCount
 	}
 	if err := checkColumns(s.columns, line); err != nil {
 		return nil, err
 	}
 	pc.normalizeArguments(s)
-	pc.addSettings(s)
 	return s, nil
+}
+
+// splitColumns splits at white space outside of braces.
+func splitColumns(line string) (columns []string) {
+	for column, rest, ok := textfile.NextWord(line, blanks); ok; column, rest, ok = textfile.NextWord(rest, blanks) {
+		columns = append(columns, column)
+	}
+	return columns
 }
 
 // addSettings notes what the options -o set. As in Postfix, entries with the same name and type share their settings.
