@@ -184,6 +184,25 @@ func TestHonestFake(t *testing.T) {
 	}
 }
 
+// TestMuchInAll checks that the limit is one of each lookup, and not of all on a
+// connection.
+func TestMuchInAll(t *testing.T) {
+	t.Parallel()
+	value := strings.Repeat("x", 1<<20)
+	f, h := newFake(t, "60", func(w io.Writer, id, _ int64) bool {
+		send(w, entry(id, value), result(id, opSearchDone, 0))
+		return true
+	})
+	for range 20 {
+		if got, err := get(h, "a"); got != value || err != nil {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+	}
+	if n := f.accepted.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 // TestServerThatHangsUpInQuery checks that one lost connection is not seen.
 func TestServerThatHangsUpInQuery(t *testing.T) {
 	t.Parallel()

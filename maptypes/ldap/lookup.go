@@ -102,7 +102,9 @@ func (l *lookup) failed(err error, what string) error {
 	switch {
 	case errors.Is(err, maptypes.ErrRetry), errors.Is(err, maptypes.ErrNotFound):
 		return err
-	case errors.Is(err, errTooMuch), errors.Is(err, errFilter):
+	case errors.Is(err, errTooMuch):
+		return maptypes.Retryf("%s error: %w", what, err)
+	case errors.Is(err, errFilter):
 		return maptypes.Retryf("%s error %w", what, err)
 	}
 	err = lost(err)

@@ -102,6 +102,9 @@ ref: ldap://127.0.0.1:%d/ou=loop,dc=example,dc=org
 	if err := b.wantRetry(h, "a"); err == nil || !strings.Contains(err.Error(), "too many referrals") {
 		t.Errorf("error %v", err)
 	}
+	if n := strings.Count(b.server.Log(), `SRCH base="ou=loop,`); n != 5 {
+		t.Errorf("the referral was followed %d times, want 5", n)
+	}
 }
 
 func TestParametersOfMain(t *testing.T) {

@@ -78,7 +78,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca, other := newAuthority(t, "the right one"), newAuthority(t, "another one")
 	cert, key := ca.issue(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "server"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		Subject: pkix.Name{CommonName: "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	})
 	clientCert, clientKey := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "client"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	b := newBench(t, postfixtest.OpenLDAPPort(), postfixtest.OpenLDAPTLS(cert, key, ca.file), postfixtest.OpenLDAPSettings(
@@ -113,12 +113,13 @@ access to * by * read`))
 	for name, settings := range map[string]string{
 		"wrong authority":   plain + "start_tls = yes\ntls_require_cert = yes\ntls_ca_cert_file = " + other.file,
 		"ldaps wrong":       encrypted + "tls_require_cert = yes\ntls_ca_cert_file = " + other.file,
-		"wrong name":        strings.Replace(encrypted, "127.0.0.1", "127.0.0.2", 1) + trusted,
+		"wrong name":        strings.Replace(encrypted, "127.0.0.1", "localhost", 1) + trusted,
 		"ldaps to plain":    strings.Replace(plain, "ldap:", "ldaps:", 1),
 		"no certificate":    encrypted + "bind = sasl\nsasl_mechs = EXTERNAL",
+		"wrong name, tls":   strings.Replace(plain, "127.0.0.1", "localhost", 1) + "start_tls = yes\n" + trusted,
 		"ca of the machine": encrypted + "tls_require_cert = yes",
 	} {
-		spec := b.table(strings.ReplaceAll(name, " ", ""), settings)
+		spec := b.table(strings.NewReplacer(" ", "", ",", "").Replace(name), settings)
 		if out, _ := b.postmap(spec, "a"); out != "" {
 			t.Errorf("%s: Postfix finds %q", name, out)
 		}
