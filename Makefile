@@ -27,7 +27,7 @@ export GOFLAGS
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MD2MAN      := github.com/cpuguy83/go-md2man/v2@v2.0.7
 
-.PHONY: help build static demo packages test test-static race fuzz bench profile lint install uninstall man clean
+.PHONY: help build static demo packages test test-static race fuzz bench bench-maps profile lint install uninstall man clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -48,6 +48,7 @@ packages: ## install the Debian packages that the tests use (as root), or say wh
 
 test: packages ## run every test
 	$(GO) test -count=1 $(TESTFLAGS) $(PKG)
+	$(GO) test -count=1 $(TESTFLAGS) -tags mongodb ./maptypes/mongodb
 
 # Left out are the packages whose tests write lmdb tables through whole programs: a build without cgo can only read them.
 test-static: ## build without cgo and run the tests of the packages
@@ -64,6 +65,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 bench: ## run the benchmarks that match BENCH in PKG
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
+bench-maps: packages ## lookups per second of each map type beside Postfix's (as root; takes some minutes)
+	$(GO) test -timeout 60m -run '^$$' -bench '^BenchmarkMaps$$' -benchtime 1x ./test/
+
 profile: ## profile the benchmarks of one package: make profile PKG=./protocol BENCH=Read
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -cpuprofile cpu.prof -memprofile mem.prof -o bench.test $(PKG)
 	$(GO) tool pprof -top -nodecount 25 bench.test cpu.prof
@@ -73,6 +77,7 @@ lint: ## gofmt, go vet and staticcheck, with and without cgo
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './bin/*')); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags mongodb ./maptypes/mongodb
 	CGO_ENABLED=0 GOFLAGS='$(filter-out -tags=libdb,$(GOFLAGS))' $(GO) vet ./...
 	@if $(GO) run $(STATICCHECK) -version; then \
 	  $(GO) run $(STATICCHECK) ./... && CGO_ENABLED=0 GOFLAGS='$(filter-out -tags=libdb,$(GOFLAGS))' $(GO) run $(STATICCHECK) ./...; \

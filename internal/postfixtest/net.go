@@ -1,6 +1,7 @@
 package postfixtest
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"testing"
@@ -22,10 +23,15 @@ func FreePort(t testing.TB) int {
 // test.
 func (i *Instance) Dial(service string) net.Conn {
 	i.t.Helper()
-	conn, err := net.DialTimeout("unix", filepath.Join(i.Queue, "private", service), patience)
-	if err != nil {
-		i.t.Fatal(err)
-	}
+	var conn net.Conn
+	// A master that reloads says so before it has made the new sockets.
+	i.wait("service "+service, func() (err error) {
+		conn, err = net.DialTimeout("unix", filepath.Join(i.Queue, "private", service), patience)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errWait, err)
+		}
+		return nil
+	})
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		i.t.Fatal(err)
 	}

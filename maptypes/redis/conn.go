@@ -176,7 +176,7 @@ func (s *settings) dialFailed(err error) error {
 			return errLogin
 		}
 	}
-	if errors.Is(err, errFull) || strings.HasPrefix(text, errFull.Error()) {
+	if strings.HasPrefix(text, errFull.Error()) {
 		return fmt.Errorf("%w: %w", backend.ErrFull, err)
 	}
 	return reason(err)

@@ -214,51 +214,82 @@ func TestSequence(t *testing.T) {
 	}
 }
 
-// TestSequenceDuringChanges checks that a sequence shows at least what is there
-// all the time, while most entries go and so many come that the server rearranges
-// its table more than once.
-func TestSequenceDuringChanges(t *testing.T) {
+// TestSequenceAnew checks that a sequence shows what has come since the last one.
+func TestSequenceAnew(t *testing.T) {
 	t.Parallel()
 	s, b := newServer(t), newBench(t)
-	var feed strings.Builder
-	for i := range 6000 {
-		fmt.Fprintf(&feed, "SET k%d %d\n", i, i)
-	}
-	s.feed(feed.String())
 	h := b.open("t", "hosts = "+s.address()+"\n", maptypes.Create)
-	other := b.open("o", "hosts = "+s.address()+"\n", maptypes.ReadOnly)
-	_, values, err := list(h, func(n int) {
-		switch n {
-		case 500: // every tenth stays
-			feed.Reset()
-			for i := range 6000 {
-				if i%10 != 0 {
-					fmt.Fprintf(&feed, "DEL k%d\n", i)
+	for _, key := range []string{"b", "a", "c"} {
+		if err := put(h, key, "x", 0); err != nil {
+			t.Error(err)
+		}
+		keys, _, err := list(h, nil)
+		if !slices.Contains(keys, key) || err != nil {
+			t.Errorf("%q %v, want %s among them", keys, err, key)
+		}
+	}
+}
+
+// TestSequenceDuringChanges checks that a sequence shows at least what is there
+// all the time, while the server rearranges its table, and after a change of
+// workers.
+func TestSequenceDuringChanges(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		size   string // of the server's table afterwards
+		change func(i int) string
+	}{
+		"most go": {"1024", func(i int) string {
+			if i%10 == 0 {
+				return ""
+			}
+			return fmt.Sprintf("DEL k%d\n", i)
+		}},
+		"many come": {"32768", func(i int) string { return fmt.Sprintf("MSET x%d x y%d y z%d z\n", i, i, i) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, b := newServer(t, "--enable-debug-command", "yes"), newBench(t)
+			s.feedEach(6000, "8192", func(i int) string { return fmt.Sprintf("SET k%d %d\n", i, i) })
+			values := map[string]string{}
+			var cursor maptypes.Cursor
+			var h *maptypes.Handle
+			for n := 0; ; n++ {
+				if n%100 == 0 {
+					h = b.open("t", "hosts = "+s.address()+"\n", maptypes.ReadOnly)
+				}
+				if n == 500 {
+					s.feedEach(6000, c.size, c.change)
+				}
+				key, value, err := h.Sequence(context.Background(), &maptypes.Request{}, &cursor)
+				if err == maptypes.ErrNotFound {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				values[string(key)] = string(value)
+			}
+			for i := 0; i < 6000; i += 10 {
+				if key := fmt.Sprint("k", i); values[key] != fmt.Sprint(i) {
+					t.Errorf("%s: %q", key, values[key])
 				}
 			}
-			s.feed(feed.String())
-		case 700:
-			feed.Reset()
-			for i := range 20000 {
-				fmt.Fprintf(&feed, "SET new%d x\n", i)
-			}
-			s.feed(feed.String())
-		}
-		if n%300 == 0 { // another client's sequence is no disturbance
-			if _, _, err := other.Sequence(context.Background(), &maptypes.Request{}, &maptypes.Cursor{}); err != nil {
-				t.Error(err)
-			}
-		}
+		})
+	}
+}
+
+// feedEach has the server perform the commands of n lines, and waits until its
+// table has a size.
+func (s *server) feedEach(n int, size string, line func(i int) string) {
+	s.t.Helper()
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(line(i))
+	}
+	s.feed(text.String())
+	s.wait("a table of size "+size, func() bool {
+		stats := s.do("DEBUG", "HTSTATS", "0")
+		return strings.Contains(stats, "table size: "+size+"\n") && !strings.Contains(stats, "rehashing target")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < 6000; i += 10 {
-		if key := fmt.Sprint("k", i); values[key] != fmt.Sprint(i) {
-			t.Errorf("%s: %q", key, values[key])
-		}
-	}
-	if left, _, err := list(h, func(int) {}); err != nil || !slices.Contains(left, "new7") || slices.Contains(left, "k1") {
-		t.Errorf("after the changes: %d entries, %v", len(left), err)
-	}
 }

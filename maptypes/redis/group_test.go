@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,27 @@ func TestSentinel(t *testing.T) {
 	if got := master.do("ROLE"); !strings.HasPrefix(got, "slave") {
 		t.Errorf("the old master: %q", got)
 	}
+}
+
+// TestSentinelNamesReplica checks that a server that a sentinel has named, but that
+// is no master, is not used.
+func TestSentinelNamesReplica(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	replica := newServer(t, "--replicaof", "127.0.0.1", "1")
+	sentinel := impostor(t, func(c net.Conn) bool {
+		port := fmt.Sprint(replica.port)
+		_, err := fmt.Fprintf(c, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len(port), port)
+		return err == nil
+	})
+	h := b.open("t", "mode = sentinel\nsentinel_master = mail\nhosts = "+sentinel+"\n", maptypes.ReadOnly)
+	b.wantRetry(h, "a")
+	want := "connect to redis server mail at " + sentinel + ": master " + replica.address() + ": the server is not the master"
+	if log := b.takeLog(); len(log) != 1 || log[0] != want {
+		t.Errorf("log %q, want %q", log, want)
+	}
+	replica.do("REPLICAOF", "NO", "ONE")
+	b.eventually(h, "a", "-")
 }
 
 // newCluster starts a cluster of three masters.

@@ -13,8 +13,8 @@ import (
 	"github.com/proxymapd/proxymapd/maptypes"
 )
 
-// impostor is a server that greets as Redis does, and then answers each GET with
-// what answer writes. It closes the connection when answer returns false.
+// impostor is a server that greets as Redis does, and then answers each GET and
+// SENTINEL with what answer writes. It closes the connection when answer returns false.
 func impostor(t *testing.T, answer func(c net.Conn) bool) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func impostor(t *testing.T, answer func(c net.Conn) bool) (address string) {
 	return l.Addr().String()
 }
 
-// greet answers what comes before a GET.
+// greet answers what comes before.
 func greet(c net.Conn, answer func(c net.Conn) bool) {
 	defer c.Close()
 	r := bufio.NewReader(c)
@@ -48,7 +48,7 @@ func greet(c net.Conn, answer func(c net.Conn) bool) {
 			fmt.Fprint(c, "-ERR unknown command\r\n")
 		case "ping":
 			fmt.Fprint(c, "+PONG\r\n")
-		case "get":
+		case "get", "sentinel":
 			if !answer(c) {
 				return
 			}
