@@ -191,7 +191,7 @@ func (i *Instance) wait(what string, condition func() error) {
 			return
 		}
 		if !errors.Is(err, errWait) || time.Now().After(deadline) {
-			i.t.Fatalf("waiting for %s: %v\noutput: %s", what, err, i.Output())
+			i.t.Fatalf("waiting for %s: %v\nprocesses: %v\noutput: %s", what, err, i.Processes(), i.Output())
 		}
 	}
 }
