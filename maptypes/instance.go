@@ -2,7 +2,6 @@ package maptypes
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -264,6 +263,3 @@ func newWatchFrom(w *watch) watch {
 	}
 	return now
 }
-
-// String returns the name of the table.
-func (h *Handle) String() string { return fmt.Sprintf("table %s", h.spec) }

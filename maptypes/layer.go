@@ -35,7 +35,7 @@ func (l *layer) enter(r *Request) (key []byte, flags Flags, ok bool) {
 	key, flags = r.Key, r.Flags
 	if !l.utf8 {
 		if r.Flags&l.fold != 0 {
-			r.fold = appendLower(r.fold[:0], r.Key)
+			r.fold = AppendLower(r.fold[:0], r.Key)
 			r.Key = r.fold
 		}
 		return key, 0, true
@@ -73,8 +73,10 @@ func (l *layer) checkValue(key, value []byte) bool {
 	return false
 }
 
-// appendLower appends key with its ASCII letters in lower case.
-func appendLower(dst, key []byte) []byte {
+// AppendLower appends key to dst with its ASCII letters in lower case, which is
+// how Postfix folds the keys of a source file that it reads into memory, in
+// UTF-8 mode too.
+func AppendLower(dst, key []byte) []byte {
 	for _, c := range key {
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
@@ -93,5 +95,5 @@ func appendFold(dst, key []byte) []byte {
 			return append(dst, folder.Bytes(key)...)
 		}
 	}
-	return appendLower(dst, key)
+	return AppendLower(dst, key)
 }
