@@ -75,7 +75,7 @@ func TestMissingFiles(t *testing.T) {
 	if want := "postconf: fatal: open " + dir + "/main.cf: No such file or directory\n"; stderr.String() != want {
 		t.Errorf("got %q, want %q", stderr.String(), want)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.cf"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "main.cf"), []byte("\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	stderr.Reset()

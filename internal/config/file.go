@@ -7,41 +7,60 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/proxymapd/proxymapd/maptypes/textfile"
 )
 
-// ReadFile reads a configuration file, again if it changes meanwhile. The error is an *Error.
+// Somebody who writes a configuration file in place leaves it empty, or without the end of its last line, for a moment.
+// Such a file is not believed before it has been left alone for the time coolAfter.
+const (
+	coolAfter = time.Second
+	coolPause = 100 * time.Millisecond
+)
+
+// ReadFile reads a configuration file, again if it changes meanwhile or seems to be half written (load_file(3) has the
+// like, for all files). The error is an *Error.
 func ReadFile(path string) (string, error) {
 	for try := 1; ; try++ {
-		text, stable, err := readOnce(path)
-		if err != nil {
-			return "", &Error{File: path, Err: err, text: errnoText(err)}
-		}
-		if stable || try == 10 {
+		text, info, err := readOnce(path)
+		switch {
+		case err == nil && info != nil && isWhole(text, info), err == nil && info == nil && try == 10:
 			return text, nil
+		case err != nil:
+			return "", &Error{File: path, Err: err, text: errnoText(err)}
+		case info != nil:
+			time.Sleep(coolPause)
 		}
 	}
 }
 
-func readOnce(path string) (text string, stable bool, err error) {
+// isWhole says whether nobody seems to be in the middle of writing. A file from the future has no age.
+func isWhole(text string, info fs.FileInfo) bool {
+	age := time.Since(info.ModTime())
+	return strings.HasSuffix(text, "\n") || age < 0 || age > coolAfter
+}
+
+// readOnce reads a file. No information is returned about one that has changed while it was read.
+func readOnce(path string) (text string, info fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", false, err
+		return "", nil, err
 	}
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return "", false, err
+		return "", nil, err
 	}
 	data, err := io.ReadAll(f)
 	if err != nil {
-		return "", false, err
+		return "", nil, err
 	}
 	after, err := os.Stat(path)
-	same := err == nil && os.SameFile(before, after) && before.Size() == after.Size() &&
-		before.ModTime().Equal(after.ModTime())
-	return string(data), same, nil
+	if err != nil || !os.SameFile(before, after) || before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
+		return string(data), nil, nil
+	}
+	return string(data), after, nil
 }
 
 // ReadSettings reads a file of name = value lines, such as main.cf or the configuration of a database client, and calls
