@@ -120,6 +120,7 @@ func (r *realSite) mkdirs(dir string) {
 func (r *realSite) test() {
 	tables := r.named()
 	r.build(tables)
+	r.testCheck(tables)
 	r.pf.Start(ours.master(r.T))
 	r.testLookups(tables)
 	if len(r.shape.updates) > 0 {
@@ -180,8 +181,7 @@ func (r *realSite) testUpdates(tables []string) {
 		approved += " proxy:" + strings.TrimPrefix(r.actual(tables, row[0]), "proxy:")
 	}
 	r.pf.SetMain("proxy_read_maps", approved)
-	r.pf.Stop()
-	r.pf.Start(ours.master(r.T))
+	r.pf.Reload()
 	for _, row := range r.shape.updates {
 		table := r.actual(tables, row[0])
 		if got := r.pf.Run(row[1]+" "+row[2]+"\n", ours.postmap(r.T), "-i", table); got.Exit != 0 || got.Stderr != "" {

@@ -105,7 +105,8 @@ attributetype ( 1.3.6.1.4.1.99999.1.5 NAME 'anything' SYNTAX 1.3.6.1.4.1.1466.11
 objectclass ( 1.3.6.1.4.1.99999.2.1 NAME 'mailthing' SUP top AUXILIARY MAY ( maildrop $ mailacceptinggeneralid $ memberdn $ memberurl $ anything $ mail $ cn ) )
 `
 
-// config returns slapd.conf.
+// config returns slapd.conf. A search also looks for referrals, by their object class: without an index on that it reads
+// the whole directory.
 func (o *OpenLDAP) config() string {
 	return fmt.Sprintf(`include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -123,6 +124,7 @@ rootpw %s
 directory %s/db
 dbnosync
 index mailacceptinggeneralid eq
+index objectClass eq
 %s`, schema, o.Dir, o.settings, o.Suffix, o.RootDN, o.Password, o.Dir, o.database)
 }
 

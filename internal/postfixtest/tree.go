@@ -131,11 +131,16 @@ func Age(age time.Duration) FileOption {
 
 // WriteFile replaces the file at path, which is relative to Tables unless it is absolute. In Tables a file belongs to
 // the mail owner, elsewhere to whoever runs the test. It is 100 seconds old, because Postfix's programs wait while a
-// configuration file is younger than two seconds. It returns the absolute path.
+// configuration file is younger than two seconds, lest they read one that is half written. For that reason files in Conf
+// are replaced in one step: a daemon may be starting just now. It returns the absolute path.
 func (i *Instance) WriteFile(path, content string, options ...FileOption) string {
 	i.t.Helper()
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(i.Tables, path)
+	}
+	target := path
+	if filepath.Dir(path) == i.Conf {
+		path += ".new"
 	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		i.t.Fatal(err)
@@ -149,7 +154,12 @@ func (i *Instance) WriteFile(path, content string, options ...FileOption) string
 			i.t.Fatal(err)
 		}
 	}
-	return path
+	if target != path {
+		if err := os.Rename(path, target); err != nil {
+			i.t.Fatal(err)
+		}
+	}
+	return target
 }
 
 func (i *Instance) mkdir(path string, mode fs.FileMode, uid, gid int) {
