@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 )
 
 // Limits on what a peer may send. Postfix has none; they are generous enough
@@ -19,7 +20,7 @@ const (
 )
 
 const (
-	// bufferSize is what a quiet connection costs. Most requests are shorter.
+	// bufferSize is enough for most requests.
 	bufferSize = 4096
 	// keepSize is the largest buffer that is kept for the next list.
 	keepSize = 64 << 10
@@ -27,6 +28,9 @@ const (
 	// front of the buffer before the next read.
 	compactBelow = 512
 )
+
+// buffers are the first buffers of scanners that wait.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 var errTooLong = errors.New("string too long")
 
@@ -54,6 +58,16 @@ func (s *scanner) begin() {
 	if len(s.buf) > keepSize {
 		s.buf = nil
 	}
+}
+
+// release gives the buffer away until something is read. Nothing is buffered, and
+// no string of the last list is used any more.
+func (s *scanner) release() {
+	s.begin()
+	if len(s.buf) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(s.buf))
+	}
+	s.buf = nil
 }
 
 // buffered returns what has been read and not been returned as a string.
@@ -103,8 +117,11 @@ func (s *scanner) fill() error {
 		s.end = copy(s.buf, s.buf[s.base:s.end])
 		s.base = 0
 	}
-	if s.end == len(s.buf) {
-		grown := make([]byte, max(bufferSize, 2*len(s.buf)))
+	switch {
+	case s.buf == nil:
+		s.buf = buffers.Get().(*[bufferSize]byte)[:]
+	case s.end == len(s.buf):
+		grown := make([]byte, 2*len(s.buf))
 		s.end = copy(grown, s.buf[s.base:s.end])
 		s.base = 0
 		s.buf = grown

@@ -36,8 +36,8 @@ type ServerOptions struct {
 	// Default: DefaultRequestTimeout.
 	RequestTimeout time.Duration
 
-	// WriteTimeout is how long a client may take to accept a reply. Negative:
-	// no limit. Default: DefaultWriteTimeout.
+	// WriteTimeout is how long a client may take to accept a reply, give or take
+	// a sixteenth. Negative: no limit. Default: DefaultWriteTimeout.
 	WriteTimeout time.Duration
 
 	// DefaultDialect is the form of a BAD reply when neither the request nor
@@ -85,7 +85,9 @@ type ServerConn struct {
 
 	readDeadline  interface{ SetReadDeadline(time.Time) error }
 	writeDeadline interface{ SetWriteDeadline(time.Time) error }
-	armed         bool // the read deadline of this request is set
+	waiter        interface{ WaitReadable() error }
+	armed         bool      // the read deadline of this request is set
+	writeUntil    time.Time // the write deadline that is set
 
 	mu          sync.Mutex
 	idle        bool // waiting for the first byte of a request
@@ -94,7 +96,8 @@ type ServerConn struct {
 
 // NewServerConn makes the server's side of a connection. If rw has
 // SetReadDeadline and SetWriteDeadline (net.Conn does), they enforce the time
-// limits; otherwise there are none.
+// limits; otherwise there are none. If it has WaitReadable, which returns when a
+// Read would not wait, no memory is kept for requests of a client who is quiet.
 func NewServerConn(rw io.ReadWriter, opt ServerOptions) *ServerConn {
 	if opt.Name == "" {
 		opt.Name = "proxymap"
@@ -114,6 +117,7 @@ func NewServerConn(rw io.ReadWriter, opt ServerOptions) *ServerConn {
 	c := &ServerConn{rw: rw, opt: opt}
 	c.readDeadline, _ = rw.(interface{ SetReadDeadline(time.Time) error })
 	c.writeDeadline, _ = rw.(interface{ SetWriteDeadline(time.Time) error })
+	c.waiter, _ = rw.(interface{ WaitReadable() error })
 	c.scan.r = requestReader{c}
 	return c
 }
@@ -135,15 +139,25 @@ func (c *ServerConn) WriteReply(q *Request, r *Reply) error {
 	return c.write("reply", b)
 }
 
+// limitWrite sets the deadline of a write that begins. To set one takes longer
+// than to write a reply, so that it is moved in steps of a sixteenth.
+func (c *ServerConn) limitWrite() {
+	if c.writeDeadline == nil || c.opt.WriteTimeout <= 0 {
+		return
+	}
+	if now := time.Now(); c.writeUntil.Sub(now) < c.opt.WriteTimeout {
+		c.writeUntil = now.Add(c.opt.WriteTimeout + c.opt.WriteTimeout/16)
+		// A descriptor without deadlines is not worth refusing service for.
+		_ = c.writeDeadline.SetWriteDeadline(c.writeUntil)
+	}
+}
+
 func (c *ServerConn) write(what string, b []byte) error {
 	c.out = b[:0]
 	if cap(b) > keepSize {
 		c.out = nil
 	}
-	if c.writeDeadline != nil && c.opt.WriteTimeout > 0 {
-		// A descriptor without deadlines is not worth refusing service for.
-		_ = c.writeDeadline.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout))
-	}
+	c.limitWrite()
 	if _, err := c.rw.Write(b); err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}
@@ -177,7 +191,7 @@ func (c *ServerConn) waitFirst() error {
 	c.idle = true
 	c.mu.Unlock()
 
-	err := c.scan.fill()
+	err := c.fillFirst()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,6 +207,18 @@ func (c *ServerConn) waitFirst() error {
 		_ = c.readDeadline.SetReadDeadline(time.Time{})
 	}
 	return nil
+}
+
+// fillFirst reads the beginning of a request. A client that sends none for a
+// while shall not have a buffer.
+func (c *ServerConn) fillFirst() error {
+	if c.waiter != nil {
+		c.scan.release()
+		if err := c.waiter.WaitReadable(); err != nil {
+			return err
+		}
+	}
+	return c.scan.fill()
 }
 
 // requestReader reads from the client and starts the clock of a request at the

@@ -27,7 +27,7 @@ import (
 )
 
 // DefaultMaxClients is how many clients a worker serves at the same time when the service does not say.
-const DefaultMaxClients = 4096
+const DefaultMaxClients = 16384
 
 // Service is what a program does with its clients. All fields but Serve are optional.
 type Service struct {
