@@ -5,9 +5,17 @@ import "context"
 // Build is a table that is being built anew: a driver's Builder behind the
 // layer that checks and folds keys. It is used by one goroutine.
 type Build struct {
-	builder Builder
-	layer   layer
-	flags   Flags
+	builder  Builder
+	layer    layer
+	flags    Flags
+	finished bool
+}
+
+// Finisher is a Builder that has long work left when all entries are there, which
+// an interrupt must be able to end. Finish comes once, between the last Add and
+// Commit. After an error, as after one of the others, comes Abort.
+type Finisher interface {
+	Finish(ctx context.Context) error
 }
 
 // Add stores one entry; r.Flags are the flags that the build was begun with. A
@@ -26,8 +34,27 @@ func (b *Build) Add(ctx context.Context, r *Request) error {
 // Flags returns the flags that the build was begun with.
 func (b *Build) Flags() Flags { return b.flags }
 
+// Finish does most of the work that is left when all entries are there. When ctx
+// ends it returns the cause of that. Nothing can be added afterwards.
+func (b *Build) Finish(ctx context.Context) error {
+	if b.finished {
+		return nil
+	}
+	b.finished = true
+	if f, ok := b.builder.(Finisher); ok {
+		return f.Finish(ctx)
+	}
+	return nil
+}
+
 // Commit makes the table durable and visible.
-func (b *Build) Commit() error { return b.builder.Commit() }
+func (b *Build) Commit() error {
+	if err := b.Finish(context.Background()); err != nil {
+		b.Abort()
+		return err
+	}
+	return b.builder.Commit()
+}
 
 // Abort leaves everything as it was. After Commit it does nothing.
 func (b *Build) Abort() { b.builder.Abort() }

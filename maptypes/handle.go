@@ -44,12 +44,32 @@ func (h *Handle) Flags() Flags { return Flags(h.flags.Load()) }
 // Lookup is Table.Lookup behind the layers. In UTF-8 mode a key that is not
 // valid UTF-8 is not found, and a value that is not is ErrConfig.
 func (h *Handle) Lookup(ctx context.Context, r *Request) (value []byte, err error) {
+	if r.Trace != nil {
+		return h.explain(ctx, r)
+	}
+	return h.answer(ctx, r)
+}
+
+// explain is answer with a trace.
+func (h *Handle) explain(ctx context.Context, r *Request) (value []byte, err error) {
+	depth := r.Trace.begin(h.Spec(), "lookup of %s", Quote(r.Key))
+	value, err = h.answer(WithTrace(ctx, r.Trace), r)
+	r.Trace.endAll(depth, Outcome(value, err))
+	return value, err
+}
+
+// answer answers a lookup from the table as it is now.
+func (h *Handle) answer(ctx context.Context, r *Request) (value []byte, err error) {
 	in, err := h.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer in.release()
+	asked := r.Flags
 	key, flags, ok := h.enter(in, r)
+	if r.Trace != nil {
+		in.layer.trace(r, key, asked, ok)
+	}
 	if !ok {
 		in.layer.leave(r, key, flags)
 		return nil, ErrNotFound
@@ -57,6 +77,9 @@ func (h *Handle) Lookup(ctx context.Context, r *Request) (value []byte, err erro
 	value, err = h.lookup(ctx, in, r)
 	in.layer.leave(r, key, flags)
 	if err == nil && !in.layer.checkValue(key, value) {
+		if r.Trace != nil {
+			r.Trace.Result("configuration error", "value %s: %s", Quote(value), notUTF8)
+		}
 		return nil, ErrConfig
 	}
 	return value, err

@@ -168,12 +168,22 @@ func (h *Handle) acquire(ctx context.Context) (*instance, error) {
 		}
 		if len(in.watch.files) > 0 && in.watch.changed() {
 			h.refresh(ctx, in)
+			if t := TraceOf(ctx); t != nil {
+				t.Result(reloaded(in != h.cur.Load()), "a file of the table has changed")
+			}
 			in = h.cur.Load()
 		}
 		if in.retain() {
 			return in, nil
 		}
 	}
+}
+
+func reloaded(done bool) string {
+	if done {
+		return "reloaded"
+	}
+	return "the earlier version answers"
 }
 
 // recover tries to open a table that could not be opened before, when it is time

@@ -1,6 +1,7 @@
 package maptypes
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
@@ -44,11 +45,7 @@ func (l *layer) enter(r *Request) (key []byte, flags Flags, ok bool) {
 		l.warnf("%s: non-UTF-8 key \"%s\": %s", l.label, r.Key, notUTF8)
 		return key, 0, false
 	}
-	wanted := FlagFoldMul
-	if r.Flags&FlagFixed != 0 {
-		wanted = FlagFoldFix
-	}
-	if r.Flags&wanted != 0 {
+	if r.Flags&l.wanted(r) != 0 {
 		r.fold = appendFold(r.fold[:0], r.Key)
 		r.Key = r.fold
 	}
@@ -61,6 +58,57 @@ func (l *layer) enter(r *Request) (key []byte, flags Flags, ok bool) {
 func (l *layer) leave(r *Request, key []byte, flags Flags) {
 	r.Key = key
 	r.Flags |= flags
+}
+
+// trace records what enter has decided about a key: r has the key and flags that
+// the driver gets, unless the key is not valid.
+func (l *layer) trace(r *Request, key []byte, asked Flags, ok bool) {
+	mode := "UTF-8 is not asked for"
+	switch {
+	case l.utf8:
+		mode = "UTF-8 mode"
+	case asked&FlagUTF8Request != 0:
+		mode = "UTF-8 is off (smtputf8_enable = no, or the table was opened without)"
+	}
+	switch {
+	case !ok:
+		r.Trace.Result("the table is not asked", "%s: the key is not valid: %s", mode, notUTF8)
+	case !bytes.Equal(key, r.Key):
+		r.Trace.Step("%s: key folded to %s", mode, Quote(r.Key))
+	case l.folds(r, asked):
+		r.Trace.Step("%s: key folded, which changes nothing", mode)
+	case asked&FlagFoldAny == 0:
+		r.Trace.Step("%s: key not folded: not asked for, or done already", mode)
+	case !l.utf8 && l.fold == 0:
+		r.Trace.Step("%s: key not folded by this type of table", mode)
+	default:
+		r.Trace.Step("%s: key not folded: tables of %s get it as it is", mode, keysOf(r))
+	}
+}
+
+// keysOf says what the keys of a table are.
+func keysOf(r *Request) string {
+	if r.Flags&FlagFixed != 0 {
+		return "fixed strings"
+	}
+	return "patterns"
+}
+
+// folds reports whether a key with the given flags is folded.
+func (l *layer) folds(r *Request, asked Flags) bool {
+	wanted := l.fold
+	if l.utf8 {
+		wanted = l.wanted(r)
+	}
+	return asked&wanted != 0
+}
+
+// wanted is the flag that makes UTF-8 mode fold.
+func (l *layer) wanted(r *Request) Flags {
+	if r.Flags&FlagFixed != 0 {
+		return FlagFoldFix
+	}
+	return FlagFoldMul
 }
 
 // checkValue reports whether a value may pass. In UTF-8 mode it must be valid

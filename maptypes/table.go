@@ -56,6 +56,10 @@ type Request struct {
 	// grown slice in Buf, so that steady state allocates nothing.
 	Buf []byte
 
+	// Trace, unless it is nil, records what a lookup does. A driver asks for
+	// it before it makes anything that only a step needs.
+	Trace *Trace
+
 	fold []byte // the folded key
 }
 

@@ -47,6 +47,12 @@ func (c *Client) Lookup(ctx context.Context, table string, instanceFlags, flags 
 	return c.Do(ctx, Request{Kind: Lookup, Table: table, InstanceFlags: instanceFlags, Flags: flags, Key: key})
 }
 
+// Explain is Lookup with a Trace in the reply. Postfix's servers do not have it:
+// they answer with ErrBad, and so does one of ours that has it switched off.
+func (c *Client) Explain(ctx context.Context, table string, instanceFlags, flags uint32, key []byte) (Reply, error) {
+	return c.Do(ctx, Request{Kind: Explain, Table: table, InstanceFlags: instanceFlags, Flags: flags, Key: key})
+}
+
 // Update stores a value for a key.
 func (c *Client) Update(ctx context.Context, table string, instanceFlags, flags uint32, key, value []byte) (Reply, error) {
 	return c.Do(ctx, Request{Kind: Update, Table: table, InstanceFlags: instanceFlags, Flags: flags, Key: key, Value: value})
@@ -159,6 +165,9 @@ func (c *Client) attempt(ctx context.Context, q Request) (Reply, error) {
 	// A Postfix server that stops reading in the middle of a request takes the
 	// rest of a long one for a request: that connection is not used again.
 	c.disconnect()
+	if q.Kind == Explain { // who has it knows both forms
+		return r, c.statusError(&q, r.Status)
+	}
 	second := Dialect37
 	if first == Dialect37 {
 		second = Dialect311

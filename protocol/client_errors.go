@@ -29,7 +29,7 @@ type Error struct {
 	Service  string
 	Kind     Kind
 	Table    string
-	Key      string // lookup, update, delete
+	Key      string // lookup, update, delete, explain
 	Function int    // sequence
 	Status   Status // of the reply; meaningless with ErrConnection
 	Reason   error  // one of the errors above
@@ -55,7 +55,7 @@ func (e *Error) Error() string {
 func (e *Error) subject() string {
 	text := fmt.Sprintf("%s %s failed for table \"%s\"", e.Service, e.Kind, printable([]byte(e.Table)))
 	switch e.Kind {
-	case Lookup, Update, Delete:
+	case Lookup, Update, Delete, Explain:
 		text += fmt.Sprintf(" key \"%s\"", printable([]byte(e.Key)))
 	case Sequence:
 		text += fmt.Sprintf(" function %d", e.Function)

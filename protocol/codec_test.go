@@ -29,7 +29,7 @@ func text(r *rand.Rand) []byte {
 
 func randomRequest(r *rand.Rand) Request {
 	q := Request{
-		Kind:          Open + Kind(r.Intn(int(Sequence))),
+		Kind:          Open + Kind(r.Intn(int(Explain))),
 		Dialect:       Dialect37 + Dialect(r.Intn(2)),
 		Table:         "t:" + string(text(r)),
 		InstanceFlags: r.Uint32(),
@@ -39,7 +39,7 @@ func randomRequest(r *rand.Rand) Request {
 		q.Flags = r.Uint32()
 	}
 	switch q.Kind {
-	case Lookup, Delete:
+	case Lookup, Delete, Explain:
 		q.Key = text(r)
 	case Update:
 		q.Key, q.Value = text(r), text(r)
@@ -87,8 +87,11 @@ func TestReplyRoundTrip(t *testing.T) {
 		if q.Kind == Sequence {
 			want.Key = text(rnd)
 		}
-		if q.Kind == Sequence || q.Kind == Lookup {
+		if q.Kind == Sequence || q.Kind == Lookup || q.Kind == Explain {
 			want.Value = text(rnd)
+		}
+		if q.Kind == Explain {
+			want.Trace = text(rnd)
 		}
 		b, err := AppendReply(nil, &q, &want)
 		if err != nil {
@@ -125,6 +128,10 @@ func TestNULCannotBeSent(t *testing.T) {
 	q := Request{Kind: Lookup, Dialect: Dialect37}
 	if err := c.WriteReply(&q, &Reply{Value: []byte("v\x00\x00status\x000")}); !errors.Is(err, ErrNUL) {
 		t.Errorf("reply with NUL: %v", err)
+	}
+	explain := Request{Kind: Explain, Dialect: Dialect37}
+	if err := c.WriteReply(&explain, &Reply{Trace: []byte("[\x00]")}); !errors.Is(err, ErrNUL) {
+		t.Errorf("trace with NUL: %v", err)
 	}
 	if err := c.WriteReply(&q, &Reply{Status: StatusConfig}); err != nil {
 		t.Error(err)

@@ -86,7 +86,7 @@ func (c *ServerConn) decodeAttributes(q *Request) error {
 		return err
 	}
 	var key, value span
-	if q.Kind == Lookup || q.Kind == Update || q.Kind == Delete {
+	if q.Kind == Lookup || q.Kind == Update || q.Kind == Delete || q.Kind == Explain {
 		if key, err = c.want(q, attrKey); err != nil {
 			return err
 		}

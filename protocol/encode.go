@@ -59,7 +59,7 @@ func AppendRequest(b []byte, q *Request) ([]byte, error) {
 	b = AppendString(b, attrTable, q.Table)
 	b = appendRequestFlags(b, q)
 	switch q.Kind {
-	case Lookup, Delete:
+	case Lookup, Delete, Explain:
 		b = AppendBytes(b, attrKey, q.Key)
 	case Update:
 		b = AppendBytes(b, attrKey, q.Key)
@@ -87,7 +87,7 @@ func appendRequestFlags(b []byte, q *Request) []byte {
 // AppendReply appends r in the form that the sender of q expects. It fails
 // with ErrNUL and returns b unchanged when the key or value cannot be sent.
 func AppendReply(b []byte, q *Request, r *Reply) ([]byte, error) {
-	if hasNUL(r.Key) || hasNUL(r.Value) {
+	if hasNUL(r.Key) || hasNUL(r.Value) || hasNUL(r.Trace) {
 		return b, ErrNUL
 	}
 	b = AppendUint(b, attrStatus, uint32(r.Status))
@@ -97,6 +97,9 @@ func AppendReply(b []byte, q *Request, r *Reply) ([]byte, error) {
 	switch q.Kind {
 	case Lookup:
 		b = AppendBytes(b, attrValue, r.Value)
+	case Explain:
+		b = AppendBytes(b, attrValue, r.Value)
+		b = AppendBytes(b, attrTrace, r.Trace)
 	case Sequence:
 		b = AppendBytes(b, attrKey, r.Key)
 		b = AppendBytes(b, attrValue, r.Value)

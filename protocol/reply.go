@@ -58,6 +58,9 @@ func readReplyRest(s *scanner, k Kind, r *Reply) (Dialect, error) {
 	}
 	name, err := replyName(s)
 	if err != nil || name == "" && r.Status == StatusBad {
+		if k == Explain {
+			d = DialectUnknown // Postfix's answer in every dialect
+		}
 		return d, err
 	}
 	if k == Open || name == attrFlags {
@@ -79,8 +82,16 @@ func readReplyRest(s *scanner, k Kind, r *Reply) (Dialect, error) {
 			return d, err
 		}
 	}
-	if k == Sequence || k == Lookup {
+	if k == Sequence || k == Lookup || k == Explain {
 		if r.Value, err = replyBytes(s, name, attrValue); err != nil {
+			return d, err
+		}
+		if name, err = replyName(s); err != nil {
+			return d, err
+		}
+	}
+	if k == Explain {
+		if r.Trace, err = replyBytes(s, name, attrTrace); err != nil {
 			return d, err
 		}
 		if name, err = replyName(s); err != nil {

@@ -13,6 +13,7 @@ const (
 	attrValue         = "value"
 	attrFunction      = "function"
 	attrStatus        = "status"
+	attrTrace         = "trace"
 )
 
 // ProtocolName is the value of the protocol attribute in the announcement.
@@ -30,9 +31,10 @@ const (
 	Update
 	Delete
 	Sequence
+	Explain // our own: a lookup whose reply also says what was done for it
 )
 
-var kindNames = [...]string{"unknown", "open", "lookup", "update", "delete", "sequence"}
+var kindNames = [...]string{"unknown", "open", "lookup", "update", "delete", "sequence", "explain"}
 
 // String returns the request's name on the wire.
 func (k Kind) String() string {
@@ -44,7 +46,7 @@ func (k Kind) String() string {
 
 // kindOf compares byte for byte, as Postfix does: request names have one case.
 func kindOf(name []byte) Kind {
-	for k := Open; k <= Sequence; k++ {
+	for k := Open; k <= Explain; k++ {
 		if string(name) == kindNames[k] {
 			return k
 		}
@@ -99,7 +101,7 @@ type Request struct {
 	InstanceFlags uint32
 	Flags         uint32
 
-	Key      []byte // lookup, update, delete
+	Key      []byte // lookup, update, delete, explain
 	Value    []byte // update
 	Function int    // sequence: SequenceFirst or SequenceNext
 }
@@ -110,5 +112,6 @@ type Reply struct {
 	Status Status
 	Flags  uint32 // open; every kind in Dialect311
 	Key    []byte // sequence
-	Value  []byte // lookup, sequence
+	Value  []byte // lookup, sequence, explain
+	Trace  []byte // explain: the steps as a JSON array (maptypes.Trace)
 }

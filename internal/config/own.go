@@ -9,6 +9,12 @@ var ownParameters = []Parameter{
 		Doc:     "Announce the protocol name to a new client, as Postfix 3.6 and later do; clients before 3.6 need \"no\".",
 	},
 	{
+		Name:    "proxymapd_explain",
+		Type:    TypeBool,
+		Default: "yes",
+		Doc:     "Tell clients that ask for it (postmap --explain) how a lookup in an approved table was answered.",
+	},
+	{
 		Name: "proxymapd_socketmap_timeout", Type: TypeTime, Min: 1, Default: "100s",
 		Doc: "How long one lookup in a socketmap: table may take, with connecting, sending and receiving.",
 	},

@@ -18,6 +18,10 @@ func (s *Server) answer(ctx context.Context, c *client) {
 		c.reply.Status = protocol.StatusDeny
 		return
 	}
+	if q.Kind == protocol.Explain && !s.explains {
+		c.reply.Status = protocol.StatusBad
+		return
+	}
 	handle, status := s.find(q)
 	if handle == nil {
 		c.reply.Status = status
@@ -66,6 +70,8 @@ func (s *Server) ask(ctx context.Context, c *client, handle *maptypes.Handle) (e
 	switch c.request.Kind {
 	case protocol.Lookup:
 		c.reply.Value, err = handle.Lookup(ctx, &c.table)
+	case protocol.Explain:
+		err = c.explain(ctx, handle)
 	case protocol.Update:
 		c.table.Flags |= maptypes.FlagSyncUpdate | maptypes.FlagDupReplace
 		err = handle.Update(ctx, &c.table)

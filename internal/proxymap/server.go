@@ -31,6 +31,7 @@ type Server struct {
 	service  string
 	writer   bool
 	announce bool
+	explains bool
 	log      logrus.FieldLogger
 	approved *approval
 	refused  refusals
@@ -46,6 +47,9 @@ func New(service string, params *config.Params, drivers []maptypes.Driver, log l
 	s := &Server{service: service, writer: service == WriteService, log: log}
 	var err error
 	if s.announce, err = params.Bool("proxymapd_announce"); err != nil {
+		return nil, err
+	}
+	if s.explains, err = params.Bool("proxymapd_explain"); err != nil {
 		return nil, err
 	}
 	utf8, err := params.Bool("smtputf8_enable")
@@ -171,7 +175,7 @@ func (s *Server) send(c *client) error {
 		return err
 	}
 	s.log.Warnf("table %s: the result contains a NUL byte", maillog.Printable(c.request.Table))
-	c.reply = protocol.Reply{Status: protocol.StatusConfig, Flags: c.reply.Flags}
+	c.reply = protocol.Reply{Status: protocol.StatusConfig, Flags: c.reply.Flags, Trace: c.reply.Trace}
 	return c.conn.WriteReply(&c.request, &c.reply)
 }
 

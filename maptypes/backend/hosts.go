@@ -51,11 +51,14 @@ func (h *Hosts[C]) Do(ctx context.Context, ask func(ctx context.Context, conn C)
 	defer cancel()
 	var failed error
 	candidates := h.candidates()
+	if t := maptypes.TraceOf(ctx); t != nil {
+		h.explainDown(t)
+	}
 	for len(candidates) > 0 {
 		s := candidates[0]
 		candidates = candidates[1:]
 		again := len(h.servers) == 1 && failed == nil
-		err := h.try(lookup, s, len(candidates) > 0 || again, ask)
+		err := h.ask(lookup, s, len(candidates) > 0 || again, ask)
 		if err == nil || !IsLost(err) {
 			return err
 		}
@@ -69,7 +72,7 @@ func (h *Hosts[C]) Do(ctx context.Context, ask func(ctx context.Context, conn C)
 	}
 	if lookup.Err() == nil {
 		if s := h.wake(lookup); s != nil {
-			if failed = h.try(lookup, s, false, ask); failed == nil || !IsLost(failed) {
+			if failed = h.ask(lookup, s, false, ask); failed == nil || !IsLost(failed) {
 				return failed
 			}
 		}
@@ -101,6 +104,14 @@ func (e *dialError) Unwrap() error { return e.err }
 // logged reports whether the attempt to connect has logged what went wrong.
 func (e *dialError) logged() bool {
 	return e.err != errBusy && e.err != errLate && !errors.Is(e.err, ErrFull)
+}
+
+// ask is try, with a trace if there is one.
+func (h *Hosts[C]) ask(ctx context.Context, s *server[C], more bool, ask func(context.Context, C) error) error {
+	if t := maptypes.TraceOf(ctx); t != nil {
+		return h.explained(ctx, t, s, more, ask)
+	}
+	return h.try(ctx, s, more, ask)
 }
 
 // try asks one server. The error is made by Lost when another server, or the
@@ -135,6 +146,7 @@ func (h *Hosts[C]) try(ctx context.Context, s *server[C], more bool, ask func(co
 		fresh = true
 		if l, err = s.pool.get(connecting, false); l == nil && err == nil {
 			l, err = s.connectFor(connecting, h)
+			explainNew(ctx, err)
 		}
 	}
 }

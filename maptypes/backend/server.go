@@ -172,10 +172,13 @@ func (s *server[C]) get(ctx context.Context, h *Hosts[C]) (l *link[C], fresh boo
 		if err == ErrFull {
 			err = full // in the server's words
 		}
+		explainConnection(ctx, l != nil, err)
 		if l != nil || err != nil {
 			return l, false, err
 		}
-		if l, err = s.connectFor(ctx, h); !errors.Is(err, ErrFull) {
+		l, err = s.connectFor(ctx, h)
+		explainNew(ctx, err)
+		if !errors.Is(err, ErrFull) {
 			return l, true, err
 		}
 		full = err

@@ -31,8 +31,10 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 		return nil, err
 	}
 	b.stack.Finish(src)
+	t := b.table()
+	t.src = src
 	return &maptypes.Opened{
-		Table: b.table(),
+		Table: t,
 		Flags: flags | maptypes.FlagPattern,
 		Watch: src.Watch,
 	}, nil
@@ -41,6 +43,9 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 // Lookup implements maptypes.Table.
 func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
 	addr, ok := parseKey(r.Key)
+	if r.Trace != nil {
+		t.explain(r, addr)
+	}
 	if !ok {
 		return nil, maptypes.ErrNotFound
 	}

@@ -14,6 +14,7 @@ import (
 type table struct {
 	steps  []step
 	values values
+	src    *rulefile.Source // for a trace
 }
 
 var _ maptypes.Table = (*table)(nil)

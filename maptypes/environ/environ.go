@@ -36,6 +36,9 @@ func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
 		return value.([]byte), nil
 	}
 	value, ok := os.LookupEnv(key)
+	if r.Trace != nil {
+		r.Trace.Step("environment variable %q; trusted: %t", key, trusted())
+	}
 	if !ok || !trusted() {
 		return nil, maptypes.ErrNotFound
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Driver is the map type fail:.
-var Driver = maptypes.Driver{Type: "fail", Open: open}
+var Driver = maptypes.Driver{Type: "fail", Open: open, Create: create}
 
 func open(_ *maptypes.Env, _ string, mode maptypes.Mode, flags maptypes.Flags) (*maptypes.Opened, error) {
 	opened := &maptypes.Opened{Table: reader{}, Flags: flags | maptypes.FlagPattern}
@@ -38,3 +38,18 @@ type writer struct{ reader }
 func (writer) Update(context.Context, *maptypes.Request) error { return maptypes.ErrRetry }
 
 func (writer) Delete(context.Context, *maptypes.Request) error { return maptypes.ErrRetry }
+
+func create(_ *maptypes.Env, name string, _ maptypes.Flags) (maptypes.Builder, error) {
+	return builder{name}, nil
+}
+
+// builder is a table that cannot be built, which shows at its first entry.
+type builder struct{ name string }
+
+func (b builder) Add(context.Context, *maptypes.Request) error {
+	return maptypes.Retryf("table fail:%s: write error: Application error", b.name)
+}
+
+func (builder) Commit() error { return nil }
+
+func (builder) Abort() {}

@@ -28,6 +28,7 @@ var servers backend.Shared[*conn]
 // table is one open table.
 type table struct {
 	name     string // "http:name", for log lines
+	target   target
 	source   *query.Source
 	path     *query.Template
 	headers  []byte // what follows the path in a request
@@ -58,7 +59,7 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 		return nil, maptypes.Configf("%s:%s map is not allowed for security-sensitive data without https or UNIX socket", Type, name)
 	}
 	t := &table{
-		name: Type + ":" + name, headers: s.headers, field: parseField(cf.String("field", "")),
+		name: Type + ":" + name, target: s.target, headers: s.headers, field: parseField(cf.String("field", "")),
 		maxBody: int64(s.maxBody), notFound: s.notFound,
 	}
 	limit := cf.Int("expansion_limit", 0, math.MinInt)
@@ -91,6 +92,10 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 	var a answer
 	err := t.hosts.Do(ctx, func(ctx context.Context, c *conn) error {
 		var err error
+		if r.Trace != nil {
+			r.Trace.Begin("", "request: GET %s", t.shownURL(uri))
+			defer func() { r.Trace.End(explain(&a, err)) }()
+		}
 		if a, err = c.get(ctx, request, t.maxBody); err == errTooLarge {
 			return maptypes.Retryf("%s: query failed: %w", t.name, err)
 		}
@@ -100,6 +105,7 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		return nil, err
 	}
 	result := t.source.NewResult(&key, r.Buf)
+	result.Trace = r.Trace
 	if err := t.take(&a, result); err != nil {
 		return nil, err
 	}

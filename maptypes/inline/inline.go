@@ -92,11 +92,7 @@ func (p *parser) add(element string) (err error) {
 type table struct{ entries *memtable.Table }
 
 func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
-	value, ok := t.entries.Get(r.Key)
-	if !ok {
-		return nil, maptypes.ErrNotFound
-	}
-	return value, nil
+	return t.entries.Lookup(r)
 }
 
 func (t *table) Sequence(_ context.Context, _ *maptypes.Request, c *maptypes.Cursor) (key, value []byte, err error) {

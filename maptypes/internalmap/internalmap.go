@@ -41,6 +41,9 @@ func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	e := t.byKey[string(r.Key)]
+	if r.Trace != nil {
+		r.Trace.Step("key %s among %d in memory", maptypes.Quote(r.Key), len(t.byKey))
+	}
 	if e == nil {
 		return nil, maptypes.ErrNotFound
 	}

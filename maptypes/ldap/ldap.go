@@ -91,6 +91,9 @@ func (t *table) configure(env *maptypes.Env, cf *tablecf.Settings) (files []stri
 // Lookup asks one of the servers.
 func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, err error) {
 	if !utf8.Valid(r.Key) { // the protocol has UTF-8 only
+		if r.Trace != nil {
+			r.Trace.Result("not found, without asking", "the key is not UTF-8")
+		}
 		return nil, maptypes.ErrNotFound
 	}
 	var key query.Parts
@@ -99,6 +102,7 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, 
 	}
 	err = t.hosts.Do(ctx, func(ctx context.Context, c *conn) error {
 		l := &lookup{ctx: ctx, table: t, conn: c, result: t.search.NewResult(&key, r.Buf)}
+		l.result.Trace = r.Trace
 		err := c.during(ctx, func() error { return l.run(&key) })
 		value = l.result.Text
 		return err

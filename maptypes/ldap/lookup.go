@@ -58,6 +58,13 @@ func (l *lookup) run(key *query.Parts) error {
 
 // find performs a search.
 func (l *lookup) find(what search) ([]*client.Entry, error) {
+	if t := l.result.Trace; t != nil {
+		return l.explained(t, what)
+	}
+	return l.search(what)
+}
+
+func (l *lookup) search(what search) ([]*client.Entry, error) {
 	filter, err := canonicalFilter(what.filter)
 	if err != nil {
 		return nil, err
@@ -166,6 +173,9 @@ func (l *lookup) expand(attribute *client.EntryAttribute) error {
 	for _, value := range attribute.ByteValues {
 		value, _, _ := bytes.Cut(value, []byte{0})
 		text := string(value)
+		if t := l.result.Trace; t != nil {
+			t.Step("level %d: the special attribute %s names %s", l.level, attribute.Name, maptypes.Quote(value))
+		}
 		if l.level >= t.how.recursionLimit {
 			return maptypes.Retryf("%s: %s: Recursion limit exceeded for special attribute %s=%s", l.caller(), t.name, attribute.Name, text)
 		}

@@ -63,6 +63,9 @@ func referrals(err error) (urls []string) {
 // chase asks the first server that can be asked of several with the same content.
 func (l *lookup) chase(urls []string, what search, hops int) (entries []*client.Entry, err error) {
 	for _, text := range urls {
+		if t := l.result.Trace; t != nil {
+			t.Step("the server refers to %s", maptypes.Quote([]byte(text)))
+		}
 		if l.referrals++; hops > maxHops || l.referrals > maxReferrals {
 			return nil, maptypes.Retryf("%s: too many referrals, the last one to %s", l.table.name, text)
 		}

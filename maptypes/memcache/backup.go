@@ -23,7 +23,7 @@ const updateFlags = maptypes.FlagDupReplace | maptypes.FlagDupWarn | maptypes.Fl
 
 // request is a request to the backup on behalf of r.
 func (b *backup) request(r *maptypes.Request) *maptypes.Request {
-	return &maptypes.Request{Key: r.Key, Value: r.Value, Flags: b.Flags()&^updateFlags | r.Flags&updateFlags}
+	return &maptypes.Request{Key: r.Key, Value: r.Value, Flags: b.Flags()&^updateFlags | r.Flags&updateFlags, Trace: r.Trace}
 }
 
 // lookup leaves the value in r.Buf.

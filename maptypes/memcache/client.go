@@ -149,6 +149,7 @@ func (c *client) once(ctx context.Context, command []byte, read func(*bufio.Read
 	err = c.hosts.Do(ctx, func(ctx context.Context, conn *stream.Conn) error {
 		used := conn.Used()
 		err := conn.Exchange(ctx, command, read)
+		stream.Explain(ctx, command, err)
 		if used && err == stream.ErrDisconnected {
 			return backend.Lost(err)
 		}

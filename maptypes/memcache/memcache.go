@@ -82,6 +82,9 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		return nil, err
 	}
 	if skip != "" {
+		if r.Trace != nil {
+			r.Trace.Result("not found, without asking", "%s", skip)
+		}
 		return nil, maptypes.ErrNotFound
 	}
 	value, err := t.client.get(ctx, key, r.Buf)
@@ -93,6 +96,9 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		return nil, err
 	}
 	known := err == maptypes.ErrNotFound
+	if r.Trace != nil {
+		r.Trace.Result(maptypes.Outcome(nil, err), "memcache has no answer; the backup is asked")
+	}
 	if !known {
 		t.report(err)
 	}
@@ -100,6 +106,9 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		return nil, err
 	}
 	if known {
+		if r.Trace != nil {
+			r.Trace.Step("the backup's answer is stored in memcache")
+		}
 		t.refresh(ctx, key, value)
 	}
 	return value, nil

@@ -58,6 +58,22 @@ func (t *Table) Get(key []byte) (value []byte, ok bool) {
 	return nil, false
 }
 
+// Lookup is maptypes.Table.Lookup.
+func (t *Table) Lookup(r *maptypes.Request) ([]byte, error) {
+	value, ok := t.Get(r.Key)
+	if r.Trace != nil {
+		result := "no such key"
+		if ok {
+			result = "entry " + maptypes.Quote(value)
+		}
+		r.Trace.Result(result, "key %s among %d in memory", maptypes.Quote(r.Key), t.count)
+	}
+	if !ok {
+		return nil, maptypes.ErrNotFound
+	}
+	return value, nil
+}
+
 // Set stores a value, in the place of an earlier one of the same key.
 func (t *Table) Set(key, value []byte) error {
 	const longestHead = 2 * binary.MaxVarintLen64

@@ -91,7 +91,11 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 
 // ask performs the query. As in Postfix the result is that of the last document,
 // and the values of all count for the limit.
-func (t *table) ask(ctx context.Context, s *session, filter bson.D, key *query.Parts, r *maptypes.Request) ([]byte, error) {
+func (t *table) ask(ctx context.Context, s *session, filter bson.D, key *query.Parts, r *maptypes.Request) (value []byte, err error) {
+	if r.Trace != nil {
+		r.Trace.Begin("", "find in %s.%s: %v", t.dbname, t.collection, filter)
+		defer func() { r.Trace.End(maptypes.Outcome(value, err)) }()
+	}
 	collection := s.client.Database(t.dbname).Collection(t.collection)
 	cursor, err := collection.Find(ctx, filter, options.Find().SetProjection(t.projection))
 	if err != nil {
@@ -106,6 +110,7 @@ func (t *table) ask(ctx context.Context, s *session, filter bson.D, key *query.P
 	last := r.Buf[:0]
 	for cursor.Next(ctx) {
 		v.result = t.source.NewResult(key, r.Buf)
+		v.result.Trace = r.Trace
 		if err := v.addAll(bson.Raw(cursor.Current).Elements()); err != nil {
 			return nil, err
 		}

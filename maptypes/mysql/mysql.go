@@ -95,9 +95,13 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, 
 }
 
 // ask performs the query on one connection.
-func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) ([]byte, error) {
+func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) (value []byte, err error) {
 	statement := t.sql.Query.Append(nil, key, key, t.quotes.quoter(c))
 	result := t.sql.NewResult(key, buf)
+	if result.Trace = maptypes.TraceOf(ctx); result.Trace != nil {
+		result.Trace.Begin("", "query: %s", maptypes.Printable(statement))
+		defer func() { result.Trace.End(query.Rows(result, err)) }()
+	}
 	got, err := c.query(ctx, string(statement), result.Add)
 	if err != nil {
 		return nil, t.failed(err)

@@ -89,6 +89,9 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, 
 	}
 	err = t.hosts.Do(ctx, func(ctx context.Context, c *conn) error {
 		if !c.encoding().valid(r.Key) {
+			if r.Trace != nil {
+				r.Trace.Result("not found, without asking", "the key is not text in the connection's encoding, %s", c.encoding())
+			}
 			return maptypes.ErrNotFound
 		}
 		var err error
@@ -106,8 +109,13 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, 
 }
 
 // ask performs the query on one connection.
-func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) ([]byte, error) {
+func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) (value []byte, err error) {
 	statement := t.sql.Query.Append(nil, key, key, t.quotes.quoter(c))
+	result := t.sql.NewResult(key, buf)
+	if result.Trace = maptypes.TraceOf(ctx); result.Trace != nil {
+		result.Trace.Begin("", "query: %s", maptypes.Printable(statement))
+		defer func() { result.Trace.End(query.Rows(result, err)) }()
+	}
 	values, err := c.query(ctx, string(statement))
 	if refused, ok := err.(*refusal); ok {
 		// This is about this key alone.
@@ -116,7 +124,6 @@ func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) 
 	if err != nil {
 		return nil, err
 	}
-	result := t.sql.NewResult(key, buf)
 	for value := range values.all() {
 		if err := result.Add(value); err != nil {
 			return nil, err

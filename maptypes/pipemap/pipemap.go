@@ -35,7 +35,7 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		inner = new(maptypes.Request)
 	}
 	defer t.pool.Put(inner)
-	inner.Key = r.Key
+	inner.Key, inner.Trace = r.Key, r.Trace
 	for _, member := range t.members {
 		inner.Flags = member.Flags()
 		value, err := member.Lookup(ctx, inner)

@@ -31,6 +31,7 @@ var (
 // table is one remote table.
 type table struct {
 	client *protocol.Client
+	socket string
 	name   string // type:name
 	flags  uint32 // that it was opened with
 }
@@ -41,11 +42,11 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 	if flags&maptypes.FlagNoProxy != 0 {
 		return openDirectly(env, name, mode, flags)
 	}
-	client, err := clientFor(env, mode)
+	client, socket, err := clientFor(env, mode)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{client: client, name: name, flags: uint32(flags)}
+	t := &table{client: client, socket: socket, name: name, flags: uint32(flags)}
 	remote, err := client.Open(context.Background(), name, t.flags)
 	if err != nil {
 		return nil, classify(err)
@@ -63,6 +64,13 @@ func openDirectly(env *maptypes.Env, name string, mode maptypes.Mode, flags mapt
 
 // Lookup asks the service for a key.
 func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error) {
+	if r.Trace != nil {
+		return t.explain(ctx, r)
+	}
+	return t.lookup(ctx, r)
+}
+
+func (t *table) lookup(ctx context.Context, r *maptypes.Request) ([]byte, error) {
 	reply, err := t.client.Lookup(ctx, t.name, t.flags, uint32(r.Flags), r.Key)
 	return reply.Value, t.finish(r, reply, err)
 }
@@ -132,13 +140,13 @@ var clients struct {
 	bySocket map[string]*protocol.Client
 }
 
-// clientFor returns the client of the service for a mode.
-func clientFor(env *maptypes.Env, mode maptypes.Mode) (*protocol.Client, error) {
+// clientFor returns the client of the service for a mode, and its socket.
+func clientFor(env *maptypes.Env, mode maptypes.Mode) (client *protocol.Client, socket string, err error) {
 	service := param(env, "proxymap_service_name", "proxymap")
 	if mode.Writable() {
 		service = param(env, "proxywrite_service_name", "proxywrite")
 	}
-	socket := socketPath(env, service)
+	socket = socketPath(env, service)
 	opt := protocol.ClientOptions{
 		Service: service,
 		Dial: func(ctx context.Context) (net.Conn, error) {
@@ -154,9 +162,8 @@ func clientFor(env *maptypes.Env, mode maptypes.Mode) (*protocol.Client, error) 
 		if !ok {
 			continue
 		}
-		var err error
 		if *limit, err = maptypes.ParseTime(value, 's'); err != nil {
-			return nil, maptypes.Configf("%s: %w", name, err)
+			return nil, "", maptypes.Configf("%s: %w", name, err)
 		}
 	}
 	clients.Lock()
@@ -164,12 +171,12 @@ func clientFor(env *maptypes.Env, mode maptypes.Mode) (*protocol.Client, error) 
 	if clients.bySocket == nil {
 		clients.bySocket = map[string]*protocol.Client{}
 	}
-	client := clients.bySocket[socket]
+	client = clients.bySocket[socket]
 	if client == nil {
 		client = protocol.NewClient(opt)
 		clients.bySocket[socket] = client
 	}
-	return client, nil
+	return client, socket, nil
 }
 
 // socketPath returns the path of a private service: relative for a program that

@@ -119,7 +119,7 @@ func (d *Domains) Match(ctx context.Context, domain []byte) (bool, error) {
 			}
 			continue
 		}
-		r := maptypes.Request{Key: domain, Flags: p.table.Flags()}
+		r := maptypes.Request{Key: domain, Flags: p.table.Flags(), Trace: maptypes.TraceOf(ctx)}
 		_, err := p.table.Lookup(ctx, &r)
 		switch class := maptypes.Class(err); class {
 		case nil:

@@ -55,7 +55,12 @@ func (s *Source) Files() []string {
 // entry: its domain is not in the list, or it lacks a part that a template
 // needs.
 func (s *Source) Key(ctx context.Context, p *Parts, key []byte) error {
-	if err := s.inDomains(ctx, key); err != nil {
+	trace := maptypes.TraceOf(ctx)
+	err := s.inDomains(ctx, key)
+	if trace != nil && s.domains != nil {
+		trace.Result(decision(err), "is the key in a domain of the parameter domain?")
+	}
+	if err != nil {
 		return err
 	}
 	if len(key) == 0 {
@@ -63,9 +68,23 @@ func (s *Source) Key(ctx context.Context, p *Parts, key []byte) error {
 		return maptypes.ErrNotFound
 	}
 	if !s.rules.Key(p, key) {
+		if trace != nil {
+			trace.Result("not found, without asking", "the key lacks a part (user, domain, or label) that the query or result_format needs")
+		}
 		return maptypes.ErrNotFound
 	}
 	return nil
+}
+
+// decision is what a step says about the list of domains.
+func decision(err error) string {
+	switch {
+	case err == nil:
+		return "yes"
+	case err == maptypes.ErrNotFound:
+		return "no: not found, without asking"
+	}
+	return maptypes.Outcome(nil, err)
 }
 
 // inDomains asks the list of domains about a key. A list that cannot be asked
@@ -111,6 +130,9 @@ type Result struct {
 	// "dict_mysql_lookup".
 	Caller string
 
+	// Trace, unless it is nil, gets a step for each value.
+	Trace *maptypes.Trace
+
 	source *Source
 	key    *Parts
 	value  Parts
@@ -126,6 +148,27 @@ func (s *Source) NewResult(key *Parts, buf []byte) *Result {
 // nil, and left out; so is a value that lacks a part that the format needs. Too
 // many values are an error.
 func (r *Result) Add(value []byte) error {
+	if r.Trace == nil {
+		return r.add(value)
+	}
+	if value == nil {
+		r.Trace.Result("left out", "value: NULL")
+		return nil
+	}
+	before := len(r.Text)
+	err := r.add(value)
+	switch {
+	case err != nil:
+		r.Trace.Result(maptypes.Outcome(nil, err), "value: %s", maptypes.Quote(value))
+	case len(r.Text) == before:
+		r.Trace.Result("left out", "value: %s", maptypes.Quote(value))
+	default:
+		r.Trace.Result("result so far "+maptypes.Quote(r.Text), "value: %s", maptypes.Quote(value))
+	}
+	return err
+}
+
+func (r *Result) add(value []byte) error {
 	if value == nil {
 		return nil
 	}

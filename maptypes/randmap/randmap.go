@@ -47,8 +47,12 @@ func badSyntax(name string) error {
 // table is an open table.
 type table struct{ values [][]byte }
 
-func (t *table) Lookup(context.Context, *maptypes.Request) ([]byte, error) {
-	return t.values[rand.IntN(len(t.values))], nil
+func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
+	n := rand.IntN(len(t.values))
+	if r.Trace != nil {
+		r.Trace.Step("value %d of %d, chosen at random", n+1, len(t.values))
+	}
+	return t.values[n], nil
 }
 
 func (t *table) Close() error { return nil }

@@ -8,6 +8,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"sync"
@@ -148,6 +149,7 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		return nil, err
 	}
 	result := t.source.NewResult(&key, r.Buf)
+	result.Trace = r.Trace
 	if err := result.Add(value); err != nil {
 		return nil, err
 	}
@@ -161,6 +163,10 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 func (t *table) fetch(ctx context.Context, p place) (value []byte, err error) {
 	err = t.hosts.Do(ctx, func(ctx context.Context, c *conn) error {
 		var err error
+		if trace := maptypes.TraceOf(ctx); trace != nil {
+			trace.Begin("", "request: %s", t.command(p))
+			defer func() { trace.End(maptypes.Outcome(value, t.failed(err))) }()
+		}
 		value, err = run(ctx, c, func(ctx context.Context, client goredis.UniversalClient) ([]byte, error) {
 			if t.field != nil {
 				return client.HGet(ctx, p.key, p.field).Bytes()
@@ -170,6 +176,14 @@ func (t *table) fetch(ctx context.Context, p place) (value []byte, err error) {
 		return t.failed(err)
 	})
 	return value, err
+}
+
+// command is what a trace shows of a request.
+func (t *table) command(p place) string {
+	if t.field != nil {
+		return fmt.Sprintf("HGET %q %q", p.key, p.field)
+	}
+	return fmt.Sprintf("GET %q", p.key)
 }
 
 // failed is the error of a request that the server has answered with one.

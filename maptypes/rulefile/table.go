@@ -77,6 +77,9 @@ func (t *Table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 			continue
 		}
 		hit, err := t.holds(ctx, rule, r.Key, nil)
+		if r.Trace != nil && err == nil {
+			t.explain(r, rule, hit, nil)
+		}
 		switch {
 		case err != nil:
 			return nil, err
@@ -85,6 +88,9 @@ func (t *Table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 		case rule.end > 0 && !hit:
 			i = min(rule.end, len(t.rules)) - 1
 		}
+	}
+	if r.Trace != nil {
+		r.Trace.Step("no rule of %d has a result for the key", len(t.rules))
 	}
 	return nil, maptypes.ErrNotFound
 }
@@ -98,6 +104,9 @@ func (t *Table) substitute(ctx context.Context, rule *rule, r *maptypes.Request)
 	hit, err := t.holds(ctx, rule, r.Key, offsets)
 	if hit {
 		r.Buf = rule.result.appendTo(r.Buf[:0], r.Key, offsets)
+	}
+	if r.Trace != nil && err == nil {
+		t.explain(r, rule, hit, offsets)
 	}
 	return hit, err
 }
@@ -120,6 +129,9 @@ func (t *Table) match(ctx context.Context, line int, p Pattern, negate bool, key
 		}
 		if ctx.Err() == nil {
 			t.src.Warnf(line, "%v", err)
+			if trace := maptypes.TraceOf(ctx); trace != nil {
+				trace.Result("skipped", "rule at %s: %v", t.src.Place(line), err)
+			}
 			return false, nil
 		}
 	}

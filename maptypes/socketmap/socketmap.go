@@ -103,6 +103,10 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 	err := t.hosts.Do(ctx, func(ctx context.Context, c *stream.Conn) error {
 		var err error
 		r.Buf, err = exchange(ctx, c, request, r.Buf, t.maxReply)
+		stream.Explain(ctx, request, err)
+		if r.Trace != nil && err == nil {
+			r.Trace.Step("reply: %s", maptypes.Quote(r.Buf))
+		}
 		switch {
 		case err == stream.ErrDisconnected:
 			return backend.Lost(err)

@@ -84,6 +84,9 @@ func probe(path string) error {
 // Lookup performs the query. Text that is not UTF-8 is not in a database.
 func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, err error) {
 	if !utf8.Valid(r.Key) {
+		if r.Trace != nil {
+			r.Trace.Result("not found, without asking", "the key is not UTF-8")
+		}
 		return nil, maptypes.ErrNotFound
 	}
 	var key query.Parts
@@ -106,10 +109,14 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) (value []byte, 
 }
 
 // ask performs the query on one connection.
-func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) ([]byte, error) {
+func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) (value []byte, err error) {
 	statement := string(t.sql.Query.Append(nil, key, key, t.quote))
 	result := t.sql.NewResult(key, buf)
-	err := c.query(ctx, statement, result.Add)
+	if result.Trace = maptypes.TraceOf(ctx); result.Trace != nil {
+		result.Trace.Begin("", "query: %s", maptypes.Printable([]byte(statement)))
+		defer func() { result.Trace.End(query.Rows(result, err)) }()
+	}
+	err = c.query(ctx, statement, result.Add)
 	if failed, ok := err.(*failure); ok {
 		if failed.step == "prepare" {
 			return nil, maptypes.Retryf("dict_sqlite_lookup: %s: SQL prepare failed: %w", t.name, failed)

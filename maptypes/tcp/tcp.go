@@ -115,9 +115,13 @@ func (t *table) ask(ctx context.Context, request []byte, r *maptypes.Request) (v
 			if err != nil {
 				return err
 			}
+			if r.Trace != nil {
+				r.Trace.Step("reply: %s", maptypes.Quote(line))
+			}
 			value, found, err = parseReply(line)
 			return err
 		})
+		stream.Explain(ctx, request, err)
 		switch err {
 		case stream.ErrDisconnected:
 			return backend.Lost(err)

@@ -37,7 +37,7 @@ func open(env *maptypes.Env, path string, mode maptypes.Mode, flags maptypes.Fla
 	}
 	l.entries.Fit()
 	return &maptypes.Opened{
-		Table: &table{entries: l.entries},
+		Table: &table{entries: l.entries, path: path, flags: flags},
 		Flags: flags | maptypes.FlagFixed,
 		Fold:  maptypes.FlagFoldFix,
 		Watch: []string{path},
@@ -45,14 +45,18 @@ func open(env *maptypes.Env, path string, mode maptypes.Mode, flags maptypes.Fla
 }
 
 // table is an open table; it does not change.
-type table struct{ entries *memtable.Table }
+type table struct {
+	entries *memtable.Table
+	path    string
+	flags   maptypes.Flags
+}
 
 func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
-	value, ok := t.entries.Get(r.Key)
-	if !ok {
-		return nil, maptypes.ErrNotFound
+	value, err := t.entries.Lookup(r)
+	if r.Trace != nil && err == nil {
+		t.explain(r)
 	}
-	return value, nil
+	return value, err
 }
 
 func (t *table) Sequence(_ context.Context, _ *maptypes.Request, c *maptypes.Cursor) (key, value []byte, err error) {

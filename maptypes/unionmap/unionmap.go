@@ -38,7 +38,7 @@ func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 	defer t.pool.Put(inner)
 	r.Buf = r.Buf[:0]
 	for _, member := range t.members {
-		inner.Key, inner.Flags = r.Key, member.Flags()
+		inner.Key, inner.Flags, inner.Trace = r.Key, member.Flags(), r.Trace
 		value, err := member.Lookup(ctx, inner)
 		if err == maptypes.ErrNotFound {
 			continue

@@ -58,6 +58,9 @@ type table struct {
 // Lookup says "not found" only of a database that works: a system without one
 // says that of every name.
 func (t *table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error) {
+	if r.Trace != nil {
+		r.Trace.Step("asking the system's %s database for %s", t.what, maptypes.Quote(r.Key))
+	}
 	if ctx.Done() == nil {
 		entry, err := t.lookup(r.Buf[:0], string(r.Key))
 		if err == nil {
