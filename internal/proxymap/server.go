@@ -98,28 +98,51 @@ type client struct {
 	reply   protocol.Reply
 	table   maptypes.Request
 	cursors map[*maptypes.Handle]*maptypes.Cursor // of its sequence requests
+	quiet   resumer                               // nil: quiet clients are waited for
+}
+
+// resumer is a connection that can do without its goroutine while the client
+// sends nothing (service.Service.Serve).
+type resumer interface{ Resume(func(context.Context)) }
+
+// isQuiet says whether ReadRequest has returned because there is no request.
+func isQuiet(err error) bool {
+	var quiet interface{ Quiet() bool }
+	return errors.As(err, &quiet) && quiet.Quiet()
 }
 
 // ServeConn answers the requests of one client, one after the other, until the
 // client leaves or breaks the protocol, or ctx is done; a request that has begun
-// to arrive is then still answered. The caller closes the connection.
+// to arrive is then still answered. The caller closes the connection, but not if
+// ServeConn has called its method Resume.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	c := &client{conn: protocol.NewServerConn(conn, protocol.ServerOptions{
 		Name: s.service,
 		Warn: func(text string) { s.log.Warn(text) },
 	})}
-	stop := context.AfterFunc(ctx, c.conn.Interrupt)
-	defer stop()
+	c.quiet, _ = conn.(resumer)
 	if s.announce {
 		if err := c.conn.Announce(); err != nil {
 			s.hungUp(err)
 			return
 		}
 	}
+	s.serve(ctx, c)
+}
+
+// serve answers requests until the client leaves or is quiet.
+func (s *Server) serve(ctx context.Context, c *client) {
+	stop := context.AfterFunc(ctx, c.conn.Interrupt)
+	defer stop()
 	// What has been asked is answered, also when the worker is about to end.
 	ctx = context.WithoutCancel(ctx)
 	for {
-		if err := s.serveRequest(ctx, c); err != nil {
+		switch err := s.serveRequest(ctx, c); {
+		case err == nil:
+		case isQuiet(err) && c.quiet != nil:
+			c.quiet.Resume(func(ctx context.Context) { s.serve(ctx, c) })
+			return
+		default:
 			s.hungUp(err)
 			return
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -24,6 +25,14 @@ type conn struct {
 	readable func(fd uintptr) bool
 	asked    bool // readable has been called
 
+	parks   bool                      // WaitReadable may return errQuiet
+	first   time.Duration             // it does so when a new client is quiet for this long
+	after   time.Duration             // and another
+	next    func(ctx context.Context) // what goes on when the client is not quiet any more
+	fd      int32                     // while it is parked
+	since   time.Time                 // when it was parked
+	expired bool                      // has been parked for ipc_timeout
+
 	waiting atomic.Bool   // in Read: it is the client's turn
 	ops     atomic.Uint64 // Reads and Writes that have ended
 	hasRead atomic.Bool
@@ -42,14 +51,17 @@ type deadline struct {
 
 // extend sets the deadline of a Read or Write that begins. Setting one takes longer than to read a request, so that
 // it is moved in steps, and the limit exceeded by a sixteenth at most.
-func (d *deadline) extend(timeout time.Duration, set func(time.Time) error) {
+//
+// It reports whether there is such a deadline, and the time.
+func (d *deadline) extend(timeout time.Duration, set func(time.Time) error) (ours bool, now time.Time) {
 	if !d.served.IsZero() || timeout <= 0 {
-		return
+		return false, now
 	}
-	if now := time.Now(); d.until.Sub(now) < timeout {
+	if now = time.Now(); d.until.Sub(now) < timeout {
 		d.until = now.Add(timeout + timeout/16)
 		_ = set(d.until) // not every descriptor has deadlines
 	}
+	return true, now
 }
 
 // serve sets the deadline that Serve wants.
@@ -65,11 +77,8 @@ func (d *deadline) serve(t time.Time, timeout time.Duration, set func(time.Time)
 // Read reads from the client. When the worker has to end and Serve has set a deadline to interrupt a Read, what the
 // client has sent by then is still returned: it would otherwise be lost, and the client would see a reset.
 func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	c.read.extend(c.timeout, c.Conn.SetReadDeadline)
-	c.mu.Unlock()
 	c.waiting.Store(true)
-	n, err := c.Conn.Read(p)
+	n, err := c.readBefore(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.leaving() {
 		if late := readNow(c.Conn, p); late > 0 {
 			n, err = late, nil
@@ -83,22 +92,75 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WaitReadable returns when a Read would not wait, or with the error that it would have.
+// readBefore reads until the deadline. Ours is set in steps, so that a quiet client is noticed: see WaitReadable.
+func (c *conn) readBefore(p []byte) (int, error) {
+	var began time.Time
+	for {
+		ours, now := c.extendRead(c.step())
+		if began.IsZero() {
+			began = now
+		}
+		n, err := c.Conn.Read(p)
+		if !ours || !errors.Is(err, os.ErrDeadlineExceeded) || c.leaving() || c.timeout > 0 && time.Since(began) >= c.timeout {
+			return n, err
+		}
+	}
+}
+
+// step is how far ahead our own deadline is, 0 for no deadline.
+func (c *conn) step() time.Duration {
+	if c.parks && (c.timeout <= 0 || c.timeout > c.after) {
+		return c.after
+	}
+	return c.timeout
+}
+
+// extendRead sets our own deadline for reading, unless Serve has set one.
+func (c *conn) extendRead(step time.Duration) (ours bool, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read.extend(step, c.Conn.SetReadDeadline)
+}
+
+// WaitReadable returns when a Read would not wait, or with the error that it would have. For a client that sends
+// nothing for a while the error has a method Quiet that returns true: see Resume.
 func (c *conn) WaitReadable() error {
 	if c.raw == nil && !c.openRaw() {
 		return nil
 	}
-	c.mu.Lock()
-	c.read.extend(c.timeout, c.Conn.SetReadDeadline)
-	c.mu.Unlock()
+	if c.expired {
+		return os.ErrDeadlineExceeded
+	}
+	step := c.step()
+	quiet := c.parks && step != c.timeout
+	if quiet && c.first > 0 {
+		step, c.first = c.first, 0
+	}
+	ours, _ := c.extendRead(step)
 	c.waiting.Store(true)
 	c.asked = false
 	err := c.raw.Read(c.readable)
 	c.waiting.Store(false)
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.leaving() {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case c.leaving():
 		return nil // Read knows better
+	case quiet && ours:
+		return errQuiet
 	}
 	return err
+}
+
+// Resume has Serve, when it returns, go on as soon as the client is not quiet any more, by calling next. Until then the
+// connection takes no goroutine. It is for clients of whom WaitReadable has said that they are quiet.
+func (c *conn) Resume(next func(ctx context.Context)) { c.next = next }
+
+// control calls f with the descriptor.
+func (c *conn) control(f func(fd uintptr) error) error {
+	var failed error
+	err := c.raw.Control(func(fd uintptr) { failed = f(fd) })
+	return errors.Join(err, failed)
 }
 
 // openRaw reports whether one can wait for the descriptor of the connection.
@@ -146,7 +208,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.read.serve(t, c.timeout, c.Conn.SetReadDeadline)
+	return c.read.serve(t, c.step(), c.Conn.SetReadDeadline)
 }
 
 // SetWriteDeadline sets the deadline of Writes. The zero time means ipc_timeout for each one.

@@ -46,6 +46,10 @@ type Service struct {
 	// and return instead of waiting for another one. A panic costs only this client.
 	//
 	// A Read of conn waits no longer than ipc_timeout, unless Serve sets a deadline of its own.
+	//
+	// Conn has two more methods. WaitReadable() error returns when a Read would not wait; a client that is quiet is
+	// an error that has a method Quiet() bool. Resume(next func(context.Context)) then has next go on in place of
+	// Serve, which returns, when the client is not quiet any more: thousands of quiet clients need no goroutines.
 	Serve func(ctx context.Context, conn net.Conn)
 
 	// Exit runs when the last client has gone, before a normal end.

@@ -39,6 +39,8 @@ type worker struct {
 	master    *master
 	own       bool // leads its own session
 
+	quietAtFirst, quietAfter time.Duration // see parking
+
 	mu       sync.Mutex
 	change   *sync.Cond // open or ended has changed
 	open     bool
@@ -50,6 +52,7 @@ type worker struct {
 	stayed   bool      // max_use is reached, but there was nobody else to take the clients
 	since    time.Time // when the last client left
 	idle     *time.Timer
+	parking  *parking // nil before the first client is quiet
 	ended    bool
 	proved   bool // has answered a request
 	result   error
@@ -69,7 +72,8 @@ const (
 
 func newWorker(opt Options, set settings, log *logrus.Logger, s Service, m *master, listeners []listener) *worker {
 	w := &worker{settings: set, log: log, serve: s.Serve, exit: s.Exit, name: s.Name, listeners: listeners,
-		alone: opt.Alone, master: m, own: s.OwnSession, clients: map[*conn]struct{}{}, done: make(chan struct{})}
+		alone: opt.Alone, master: m, own: s.OwnSession, clients: map[*conn]struct{}{}, done: make(chan struct{}),
+		quietAtFirst: quietAtFirst, quietAfter: quietAfter}
 	w.notify = func(status uint32) error {
 		err := m.notify(status)
 		log.Tracef("status %d: %v", status, err)
@@ -151,7 +155,8 @@ func (w *worker) waitOpen() bool {
 
 // begin starts to serve a client.
 func (w *worker) begin(client net.Conn) {
-	c := &conn{Conn: client, timeout: w.ipcTimeout, leaving: w.isLeaving}
+	c := &conn{Conn: client, timeout: w.ipcTimeout, leaving: w.isLeaving,
+		parks: true, first: w.quietAtFirst, after: w.quietAfter}
 	c.answered = w.firstAnswer
 	w.mu.Lock()
 	w.clients[c] = struct{}{}
@@ -164,15 +169,28 @@ func (w *worker) begin(client net.Conn) {
 	}
 	w.decide()
 	w.mu.Unlock()
-	go w.handle(c)
+	w.log.Debugf("%s: connection established", w.name)
+	go w.handle(c, func(ctx context.Context) { w.serve(ctx, c) })
 }
 
-func (w *worker) handle(c *conn) {
-	defer w.end(c)
-	defer w.survive()
-	w.log.Debugf("%s: connection established", w.name)
-	w.serve(w.ctx, c)
+// handle serves a client until it leaves or is quiet.
+func (w *worker) handle(c *conn, serve func(context.Context)) {
+	for serve != nil {
+		c.next = nil
+		w.turn(serve)
+		if serve = c.next; serve != nil && w.park(c) {
+			return
+		}
+		c.parks = false
+	}
 	w.log.Debugf("%s: connection closed", w.name)
+	w.end(c)
+}
+
+// turn serves a client until Serve returns.
+func (w *worker) turn(serve func(context.Context)) {
+	defer w.survive()
+	serve(w.ctx)
 }
 
 // survive keeps a panic to the client that it happened with.
