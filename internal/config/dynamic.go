@@ -57,7 +57,7 @@ func findDaemons() string {
 // Default returns a parameter's built-in default, unexpanded. A few defaults depend on the machine or on other
 // parameters.
 func (p *Params) Default(name string) (value string, ok bool) {
-	b := builtins()[name]
+	b := builtin(name)
 	if b == nil {
 		return "", false
 	}

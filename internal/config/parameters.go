@@ -3,7 +3,6 @@ package config
 import (
 	_ "embed"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -37,28 +36,65 @@ type Parameter struct {
 	Doc     string // one line, for our own parameters only
 }
 
+// parameterList has a line for each of Postfix's parameters, sorted by name. It is searched as it is: a worker needs
+// some fifty of them, and reads the list at every start.
+//
 //go:embed parameters.txt
 var parameterList string
 
-// builtins holds all parameters by name.
-var builtins = sync.OnceValue(func() map[string]*Parameter {
-	all := map[string]*Parameter{}
-	for line := range strings.Lines(parameterList) {
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		p, err := parseParameter(line)
-		if err != nil {
-			panic("parameters.txt: " + err.Error()) // a file of this package
-		}
-		all[p.Name] = p
+// builtins are the parameters that have been looked up.
+var builtins = struct {
+	sync.Mutex
+	known map[string]*Parameter
+}{known: map[string]*Parameter{}}
+
+// builtin returns the description of a parameter, or nil.
+func builtin(name string) *Parameter {
+	builtins.Lock()
+	defer builtins.Unlock()
+	p, ok := builtins.known[name]
+	if !ok {
+		p = findParameter(name)
+		builtins.known[name] = p
 	}
+	return p
+}
+
+func findParameter(name string) *Parameter {
 	for i := range ownParameters {
-		all[ownParameters[i].Name] = &ownParameters[i]
+		if ownParameters[i].Name == name {
+			return &ownParameters[i]
+		}
 	}
-	return all
-})
+	line := findLine(parameterList, name)
+	if line == "" {
+		return nil
+	}
+	p, err := parseParameter(line)
+	if err != nil {
+		panic("parameters.txt: " + err.Error()) // a file of this package
+	}
+	return p
+}
+
+// findLine returns the line of a name in a list of lines that are sorted by the name in front; comments begin with a
+// character that sorts before all names.
+func findLine(list, name string) string {
+	for list != "" {
+		start := strings.LastIndexByte(list[:len(list)/2], '\n') + 1
+		line, rest, _ := strings.Cut(list[start:], "\n")
+		key, _, _ := strings.Cut(line, " ")
+		switch {
+		case key == name && name != "#":
+			return line
+		case key < name:
+			list = rest
+		default:
+			list = list[:start]
+		}
+	}
+	return ""
+}
 
 // parseParameter reads a line of parameters.txt.
 func parseParameter(line string) (*Parameter, error) {
@@ -84,8 +120,8 @@ func parseParameter(line string) (*Parameter, error) {
 
 // Lookup returns the description of a built-in parameter.
 func Lookup(name string) (Parameter, bool) {
-	p, ok := builtins()[name]
-	if !ok {
+	p := builtin(name)
+	if p == nil {
 		return Parameter{}, false
 	}
 	return *p, true
@@ -93,7 +129,17 @@ func Lookup(name string) (Parameter, bool) {
 
 // Names returns the names of all built-in parameters in sorted order.
 func Names() []string {
-	return slices.Sorted(maps.Keys(builtins()))
+	var names []string
+	for line := range strings.Lines(parameterList) {
+		if name, _, found := strings.Cut(line, " "); found && !strings.HasPrefix(line, "#") {
+			names = append(names, name)
+		}
+	}
+	for i := range ownParameters {
+		names = append(names, ownParameters[i].Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // intLimits returns the range of an integer type.

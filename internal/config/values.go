@@ -22,7 +22,7 @@ func (p *Params) String(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b := builtins()[name]
+	b := builtin(name)
 	if b == nil || b.Type != TypeString && b.Type != TypeRaw {
 		return value, nil
 	}
@@ -37,7 +37,7 @@ func (p *Params) String(name string) (string, error) {
 
 func (p *Params) expanded(name string) (string, error) {
 	raw, _ := p.Raw(name)
-	if b := builtins()[name]; b != nil && b.Type == TypeRaw {
+	if b := builtin(name); b != nil && b.Type == TypeRaw {
 		return raw, nil
 	}
 	value, err := p.expander(p.Raw).Expand(raw)
@@ -54,7 +54,7 @@ func (p *Params) Int(name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b := builtins()[name]
+	b := builtin(name)
 	if b == nil {
 		b = &Parameter{Name: name, Type: TypeInt}
 	}
@@ -102,7 +102,7 @@ func (p *Params) Duration(name string) (time.Duration, error) {
 	if !ok {
 		return 0, p.fail(name, value, ErrTime, "parameter %s: bad time value or unit: %s", name, value)
 	}
-	if b := builtins()[name]; b != nil && b.Type == TypeTime {
+	if b := builtin(name); b != nil && b.Type == TypeTime {
 		switch {
 		case b.Min != 0 && seconds < b.Min:
 			return 0, p.fail(name, value, ErrLimit, "invalid %s: %d (min %d)", name, seconds, b.Min)
@@ -169,7 +169,7 @@ func (p *Params) Check(names ...string) error {
 }
 
 func (p *Params) check(name string) (err error) {
-	switch builtins()[name].kind() {
+	switch builtin(name).kind() {
 	case TypeInt, TypeLong:
 		_, err = p.Int(name)
 	case TypeBool:

@@ -125,7 +125,10 @@ func (s *site) firstAnswer(who contestant, table, ask string) time.Duration {
 	reply := make([]byte, 4096)
 	n, err := unix.Write(fd, lookups(table, []string{ask})[0])
 	if err == nil {
-		n, err = unix.Read(fd, reply)
+		err = again(func() (err error) {
+			n, err = unix.Read(fd, reply)
+			return err
+		})
 	}
 	if err != nil || !strings.HasPrefix(string(reply[:n]), string(found)) {
 		s.Fatalf("%v: %q, %v", who, reply[:max(n, 0)], err)
