@@ -13,6 +13,7 @@ MANDIR   := $(DESTDIR)$(PREFIX)/share/man
 COMMANDS := $(notdir $(wildcard cmd/*))
 FUZZTIME ?= 10s
 BENCH    ?= .
+ROWS     ?=
 PKG      ?= ./...
 
 # cgo where a C compiler is found, unless the environment has decided.
@@ -25,9 +26,8 @@ GOFLAGS  := $(strip $(filter-out -tags=libdb,$(shell $(GO) env GOFLAGS)) $(LIBDB
 export GOFLAGS
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MD2MAN      := github.com/cpuguy83/go-md2man/v2@v2.0.7
 
-.PHONY: help build static demo packages test test-static race fuzz bench bench-maps profile lint install uninstall man clean
+.PHONY: help build static demo packages test test-static race fuzz bench bench-go bench-maps profile lint install uninstall man clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -48,7 +48,7 @@ packages: ## install the Debian packages that the tests use (as root), or say wh
 
 test: packages ## run every test
 	$(GO) test -count=1 $(TESTFLAGS) $(PKG)
-	$(GO) test -count=1 $(TESTFLAGS) -tags mongodb ./maptypes/mongodb
+	$(GO) test -count=1 $(TESTFLAGS) -tags mongodb ./maptypes/mongodb ./internal/manpages
 
 # Left out are the packages whose tests write lmdb tables through whole programs: a build without cgo can only read them.
 test-static: ## build without cgo and run the tests of the packages
@@ -62,7 +62,10 @@ race: packages ## run every test with the race detector, in the tests and in the
 fuzz: ## run each fuzz target for FUZZTIME
 	test/fuzz.sh $(FUZZTIME)
 
-bench: ## run the benchmarks that match BENCH in PKG
+bench: packages ## one worker of ours beside one of Postfix's and a bare echo server (as root; ROWS="static mysql" for some rows)
+	BENCH_ROWS='$(ROWS)' $(GO) test -timeout 60m -run '^$$' -bench '^BenchmarkSideBySide$$' -benchtime 1x ./test/sidebyside
+
+bench-go: ## run the Go benchmarks that match BENCH in PKG
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
 bench-maps: packages ## lookups per second of each map type beside Postfix's (as root; takes some minutes)
@@ -85,20 +88,18 @@ lint: ## gofmt, go vet and staticcheck, with and without cgo
 	  echo "staticcheck cannot be downloaded here: not run"; \
 	fi
 
-install: build ## install the commands and manual pages under DESTDIR and PREFIX
+install: build man ## install the commands and manual pages under DESTDIR and PREFIX
 	install -d $(LIBEXEC)
 	install -m 755 $(addprefix $(BINDIR)/,$(COMMANDS)) $(LIBEXEC)/
-	@if ls $(BINDIR)/man/*.[158] >/dev/null 2>&1; then \
-	  for page in $(BINDIR)/man/*.[158]; do install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$$(basename $$page); done; fi
+	@for page in $(BINDIR)/man/man?/*; do install -D -m 644 $$page $(LIBEXEC)/man/$${page#$(BINDIR)/man/}; done
+	@for page in $(BINDIR)/man/man5/proxymapd*; do install -D -m 644 $$page $(MANDIR)/man5/$${page##*/}; done
 
 uninstall: ## remove what install has put there
 	rm -rf $(LIBEXEC)
+	rm -f $(MANDIR)/man5/proxymapd.5 $(MANDIR)/man5/proxymapd-*.5
 
-man: ## make manual pages from docs/man/*.md in bin/man/
-	@pages='$(wildcard docs/man/*.md)'; \
-	  if [ -z "$$pages" ]; then echo "no manual pages in docs/man"; exit 0; fi; \
-	  mkdir -p $(BINDIR)/man; \
-	  for page in $$pages; do $(GO) run $(MD2MAN) -in $$page -out $(BINDIR)/man/$$(basename $$page .md); done
+man: ## make manual pages from docs/man and docs/maps in bin/man/
+	$(GO) run ./internal/manpages/mkman docs $(BINDIR)/man
 
 clean: ## remove what the other targets have built
 	rm -rf $(BINDIR) cpu.prof mem.prof bench.test

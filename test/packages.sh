@@ -12,6 +12,7 @@ packages=(
   sqlite3
   redis-server
   memcached
+  groff-base man-db
 )
 
 installed() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/proxymapd/proxymapd/internal/config"
@@ -54,7 +55,7 @@ func (pc *postconf) scanTable(item string, s *service, recurse bool) error {
 	case !ok || strings.HasPrefix(name, "."):
 		return nil
 	case strings.HasPrefix(name, "/"):
-		if clientParameters[kind] != nil {
+		if clientParameters[kind] != nil || ownClientParameters[kind] != nil {
 			return pc.checkClient(kind, name)
 		}
 		return nil
@@ -64,7 +65,7 @@ func (pc *postconf) scanTable(item string, s *service, recurse bool) error {
 		}
 		return pc.scanTableList(pc.unbrace(name, s), s, recurse)
 	}
-	for _, suffix := range clientParameters[kind] {
+	for _, suffix := range slices.Concat(clientParameters[kind], ownClientParameters[kind]) {
 		pc.use(name+"_"+suffix, s, false)
 	}
 	return nil
@@ -118,7 +119,7 @@ func (pc *postconf) checkClient(kind, path string) error {
 	if pc.quiet {
 		return nil
 	}
-	for _, known := range clientParameters[kind] {
+	for _, known := range slices.Concat(clientParameters[kind], ownClientParameters[kind]) {
 		delete(settings, known)
 	}
 	for _, name := range sortedKeys(settings) {
@@ -159,4 +160,29 @@ var clientParameters = map[string][]string{
 		"additional_conditions", "dbpath", "domain", "expansion_limit", "query", "result_format", "select_field", "table",
 		"where_field",
 	},
+}
+
+// withServer are the parameters that we have added to all types that ask a server (docs/maps).
+var withServer = []string{
+	"connection_lifetime", "idle_interval", "lookup_timeout", "max_connections", "max_lookups", "retry_interval",
+}
+
+// ownClientParameters are those that Postfix does not have, and those of the types that it does not have.
+var ownClientParameters = map[string][]string{
+	"ldap":     append([]string{"password_file"}, withServer...),
+	"memcache": withServer,
+	"mongodb":  append([]string{"uri_file"}, withServer...),
+	"mysql":    append([]string{"password_file"}, withServer...),
+	"pgsql":    append([]string{"password_file"}, withServer...),
+	"sqlite":   withServer,
+	"redis": append([]string{
+		"db", "domain", "field_format", "hosts", "key_format", "mode", "password", "password_file", "result_format",
+		"sentinel_master", "sentinel_password", "sentinel_password_file", "sentinel_user", "tls", "tls_cert_file",
+		"tls_key_file", "tls_server_name", "tls_verify_cert", "tls_CAfile", "tls_CApath", "ttl", "user", "wait_replicas",
+	}, withServer...),
+	"http": append([]string{
+		"body_size_limit", "domain", "expansion_limit", "field", "header_file", "hosts", "not_found_status", "password",
+		"password_file", "result_format", "tls_cert_file", "tls_key_file", "tls_server_name", "tls_verify_cert",
+		"tls_CAfile", "tls_CApath", "token", "token_file", "url", "user",
+	}, withServer...),
 }

@@ -208,3 +208,16 @@ func TestEnvironmentAgainstPostfix(t *testing.T) {
 		}
 	}
 }
+
+// TestFailAgainstPostfix builds what cannot be built.
+func TestFailAgainstPostfix(t *testing.T) {
+	testenv.Require(t, testenv.Postfix)
+	t.Parallel()
+	for _, source := range []string{"", "a b\n", "no-value\n"} {
+		p := newPlace(t)
+		p.write("t", source)
+		if got, want := p.ours("", "fail:t"), p.theirs("", "fail:t"); got != want {
+			t.Errorf("of %q: %+v, want %+v", source, got, want)
+		}
+	}
+}

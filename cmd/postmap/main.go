@@ -5,8 +5,14 @@ package main
 import (
 	"os"
 
+	"github.com/proxymapd/proxymapd/internal/check"
 	"github.com/proxymapd/proxymapd/internal/postmap"
 	"github.com/proxymapd/proxymapd/maptypes/all"
 )
 
-func main() { os.Exit(postmap.Main(os.Args, all.Drivers())) }
+func main() {
+	if os.Args[0] == check.HelperName {
+		os.Exit(check.Helper(all.Drivers()))
+	}
+	os.Exit(postmap.Main(os.Args, all.Drivers()))
+}

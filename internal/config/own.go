@@ -9,10 +9,20 @@ var ownParameters = []Parameter{
 		Doc:     "Announce the protocol name to a new client, as Postfix 3.6 and later do; clients before 3.6 need \"no\".",
 	},
 	{
+		Name:    "proxymapd_cache",
+		Type:    TypeString,
+		Default: "",
+		Doc:     "Tables whose answers are kept for a while: type:name ttl=60s negative_ttl=10s stale_on_error=0s max_bytes=16M, ...",
+	},
+	{
 		Name:    "proxymapd_explain",
 		Type:    TypeBool,
 		Default: "yes",
 		Doc:     "Tell clients that ask for it (postmap --explain) how a lookup in an approved table was answered.",
+	},
+	{
+		Name: "proxymapd_backend_connections", Type: TypeInt, Min: 0, Default: "0",
+		Doc: "How many connections one worker makes to all servers of its tables together; 0 for no limit but those of each table.",
 	},
 	{
 		Name: "proxymapd_socketmap_timeout", Type: TypeTime, Min: 1, Default: "100s",

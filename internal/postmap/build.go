@@ -1,9 +1,11 @@
 package postmap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -11,8 +13,14 @@ import (
 	"github.com/proxymapd/proxymapd/maptypes"
 )
 
+// heapGrowth is how many percent the heap may grow until the next garbage
+// collection. What a build keeps in memory is an index without pointers: it costs
+// the collector nothing to look at it more often, and keeps the process small.
+const heapGrowth = 50
+
 // build makes each table anew from the source file of its name.
 func (p *program) build() error {
+	debug.SetGCPercent(heapGrowth)
 	for _, operand := range p.tables {
 		typ, name := p.split(operand)
 		if err := p.buildTable(typ, name); err != nil {
@@ -38,15 +46,17 @@ func (p *program) buildTable(typ, name string) error {
 		return err
 	}
 	p.log.Debugf("open %s %s", typ, name)
-	// A read from a pipe must end, too, when there is an interrupt.
-	signals := catchSignals(func() { src.Close() })
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	signals := catchSignals(func() {
+		cancel()
+		src.Close() // a read from a pipe must end, too
+	})
 	b, err := p.create(typ, name)
 	restore()
 	if err == nil {
 		defer b.Abort()
-		err = p.readSource(src, name, b.Flags()|maptypes.FlagFixed, func(r *maptypes.Request) error {
-			return b.Add(p.ctx, r)
-		})
+		err = p.fill(ctx, b, src, name)
 	}
 	if err == nil && signals.caught() == nil {
 		err = b.Commit()
@@ -55,6 +65,20 @@ func (p *program) buildTable(typ, name string) error {
 		return cause
 	}
 	return err
+}
+
+// fill puts the entries of a source into a table, so that only Commit is left.
+func (p *program) fill(ctx context.Context, b *maptypes.Build, src *os.File, name string) error {
+	shown, end := p.showProgress(src, name)
+	defer end()
+	err := p.readSource(shown.reader(src), name, b.Flags()|maptypes.FlagFixed, func(r *maptypes.Request) error {
+		return b.Add(ctx, r)
+	})
+	if err != nil {
+		return err
+	}
+	shown.read()
+	return b.Finish(ctx)
 }
 
 // create begins a table.

@@ -3,6 +3,7 @@ package postmap
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,15 +14,18 @@ import (
 type action int
 
 const (
-	build  action = iota // make them anew from source files
-	update               // -i: add entries from standard input
-	query                // -q
-	remove               // -d
-	list                 // -s
+	build    action = iota // make them anew from source files
+	update                 // -i: add entries from standard input
+	query                  // -q
+	remove                 // -d
+	list                   // -s
+	checking               // --check
 )
 
 // options are the command line.
 type options struct {
+	aliases bool // the command is postalias(1)
+
 	action action
 	key    string         // of query and remove; "-": keys from standard input
 	flags  maptypes.Flags // for opening tables and for requests
@@ -29,14 +33,16 @@ type options struct {
 	configDir      string // -c
 	configDirGiven bool
 
-	headerKeys bool // -h: standard input is a message: look up its headers
-	bodyKeys   bool // -b: and the lines of its body
-	mimeKeys   bool // -m: and parse MIME structure
-	forceUTF8  bool // -U: UTF-8 checks also with -b and -h
-	asSelf     bool // -o: do not become the owner of the source file
-	plainMode  bool // -p: do not take over the source file's permissions
-	json       bool // -j
-	verbose    int  // -v
+	headerKeys bool   // -h: standard input is a message: look up its headers
+	bodyKeys   bool   // -b: and the lines of its body
+	mimeKeys   bool   // -m: and parse MIME structure
+	forceUTF8  bool   // -U: UTF-8 checks also with -b and -h
+	asSelf     bool   // -o: do not become the owner of the source file
+	plainMode  bool   // -p: do not take over the source file's permissions
+	json       bool   // -j
+	explain    bool   // --explain
+	as         string // --as: one of explain.Kinds
+	verbose    int    // -v
 
 	tables []string // the operands, [type:]name
 }
@@ -53,19 +59,25 @@ func (e *usageError) Error() string { return e.text }
 // parseOptions reads the command line without the program's name. The error is
 // a *usageError, or one to be shown as it is.
 func parseOptions(args []string) (*options, error) {
-	opt := &options{flags: maptypes.FlagDupWarn | maptypes.FlagFoldFix | maptypes.FlagUTF8Request}
+	opt := &options{}
+	return opt, opt.parse(args)
+}
+
+// parse is parseOptions for the command that opt says.
+func (opt *options) parse(args []string) error {
+	opt.flags = maptypes.FlagDupWarn | maptypes.FlagFoldFix | maptypes.FlagUTF8Request
 	flags := opt.flagSet()
 	err := flags.ParseAll(spellOut(flags, args), func(flag *pflag.Flag, value string) error {
 		return flag.Value.Set(value)
 	})
 	if err != nil {
-		return nil, optionError(err)
+		return optionError(err)
 	}
 	opt.tables = flags.Args()
-	if opt.json && opt.action != query && opt.action != list {
-		return nil, errors.New("option -j requires -q or -s")
+	if opt.json && opt.action != query && opt.action != list && opt.action != checking {
+		return errors.New("option -j requires -q or -s")
 	}
-	return opt, nil
+	return opt.checkExplain()
 }
 
 // flagSet defines the options. They take effect in the order in which they are
@@ -80,18 +92,14 @@ func (opt *options) flagSet() *pflag.FlagSet {
 	with := func(letter, long, usage string, do func(value string) error) {
 		f.VarP(&argument{do}, long, letter, usage)
 	}
-	on("b", "body-keys", "look up the body lines of a message", func() { opt.bodyKeys = true })
 	with("c", "config-dir", "directory of main.cf", func(value string) error {
 		opt.configDir, opt.configDirGiven = value, true
 		return nil
 	})
 	with("d", "delete", "delete a key; -: the keys on standard input", opt.keyed(remove))
 	on("f", "no-fold", "do not fold keys to lower case", func() { opt.flags &^= maptypes.FlagFoldFix })
-	on("F", "values-are-files", "values in the source are names of files", func() { opt.flags |= maptypes.FlagSrcRHSIsFile })
-	on("h", "header-keys", "look up the headers of a message", func() { opt.headerKeys = true })
 	opt.define(f, "i", "incremental", "add entries from standard input", func() error { return opt.choose(update) })
 	on("j", "json", "print JSON", func() { opt.json = true })
-	on("m", "mime", "parse the MIME structure of a message", func() { opt.mimeKeys = true })
 	on("N", "null", "store a trailing NUL", func() { opt.replace(maptypes.FlagTry0Null, maptypes.FlagTry1Null) })
 	on("n", "no-null", "store no trailing NUL", func() { opt.replace(maptypes.FlagTry1Null, maptypes.FlagTry0Null) })
 	on("o", "keep-user", "do not become the owner of the source file", func() { opt.asSelf = true })
@@ -102,11 +110,23 @@ func (opt *options) flagSet() *pflag.FlagSet {
 	})
 	opt.define(f, "s", "list", "list all entries", func() error { return opt.choose(list) })
 	on("u", "no-utf8", "no UTF-8 checks", func() { opt.flags &^= maptypes.FlagUTF8Request })
-	on("U", "force-utf8", "UTF-8 checks also with -b and -h", func() { opt.forceUTF8 = true })
 	on("v", "verbose", "log more; may be given several times", func() { opt.verbose++ })
 	on("w", "ignore-duplicates", "no warnings about duplicate keys", func() {
 		opt.replace(maptypes.FlagDupWarn|maptypes.FlagDupReplace, maptypes.FlagDupIgnore)
 	})
+	if !opt.aliases {
+		opt.define(f, "", "check", "try tables, all that main.cf and master.cf name when none is given", func() error { return opt.choose(checking) })
+		on("", "explain", "with -q: show every step of the lookup", func() { opt.explain = true })
+		with("", "as", "with --explain: look up an address as Postfix does (virtual, canonical, access, transport)", func(value string) error {
+			opt.as = value
+			return nil
+		})
+		on("b", "body-keys", "look up the body lines of a message", func() { opt.bodyKeys = true })
+		on("F", "values-are-files", "values in the source are names of files", func() { opt.flags |= maptypes.FlagSrcRHSIsFile })
+		on("h", "header-keys", "look up the headers of a message", func() { opt.headerKeys = true })
+		on("m", "mime", "parse the MIME structure of a message", func() { opt.mimeKeys = true })
+		on("U", "force-utf8", "UTF-8 checks also with -b and -h", func() { opt.forceUTF8 = true })
+	}
 	return f
 }
 
@@ -183,8 +203,8 @@ func spellCluster(flags *pflag.FlagSet, letters string, args []string) (out, res
 		switch {
 		case letters[0] == '-': // "--" would be the end of the options
 			return append(out, "---"), args
-		case flag == nil:
-			return append(out, "-"+letters[:1]), args
+		case flag == nil: // pflag would take an h for its own
+			return append(out, "-"+noArgument+letters[:1]), args
 		case flag.NoOptDefVal != "":
 			out = append(out, "--"+flag.Name)
 			letters = letters[1:]
@@ -208,7 +228,7 @@ func optionError(err error) error {
 	var syntax *pflag.InvalidSyntaxError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		return &usageError{fmt.Sprintf("invalid option -- '%s'", unknown.GetSpecifiedShortnames())}
+		return &usageError{fmt.Sprintf("invalid option -- '%s'", strings.TrimPrefix(unknown.GetSpecifiedShortnames(), noArgument))}
 	case errors.As(err, &unknown), errors.As(err, &syntax), errors.Is(err, pflag.ErrHelp):
 		return &usageError{"invalid option -- '-'"}
 	case errors.As(err, &lacking) && lacking.GetSpecifiedShortnames() != "":
@@ -223,6 +243,12 @@ func optionError(err error) error {
 // keysFromMessage reports whether standard input is a message.
 func (opt *options) keysFromMessage() bool { return opt.headerKeys || opt.bodyKeys }
 
-// usageLine follows an error on the command line, after "usage: " and the
-// program's name. The text is Postfix's, because people look for it.
-const usageLine = "[-bfFhimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file..."
+// usage follows an error on the command line, after "usage: " and the program's
+// name. The text is Postfix's, because people look for it.
+func (opt *options) usage() string {
+	letters := "bfFhimnNoprsuUvw"
+	if opt.aliases {
+		letters = "Nfinoprsuvw"
+	}
+	return "[-" + letters + "] [-c config_dir] [-d key] [-q key] [map_type:]file..."
+}

@@ -16,6 +16,9 @@ func TestLongNames(t *testing.T) {
 	const letters = "bcdfFhijmnNopqrsuUvw"
 	var seen []string
 	(&options{}).flagSet().VisitAll(func(flag *pflag.Flag) {
+		if flag.Shorthand == "" { // Postfix has no such option
+			return
+		}
 		seen = append(seen, flag.Shorthand)
 		short, long := []string{"-" + flag.Shorthand}, []string{"--" + flag.Name}
 		if flag.NoOptDefVal == "" {

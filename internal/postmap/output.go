@@ -13,7 +13,8 @@ import (
 // printer writes keys and values to standard output. Errors show at the end.
 type printer struct {
 	w    *bufio.Writer
-	json bool // -j
+	json bool   // -j
+	sep  string // between key and value, where it is not JSON
 	buf  []byte
 }
 
@@ -22,8 +23,12 @@ type printer struct {
 // whole.
 const outputBuffer = 4096
 
-func newPrinter(w io.Writer, json bool) *printer {
-	return &printer{w: bufio.NewWriterSize(w, outputBuffer), json: json}
+func newPrinter(w io.Writer, opt *options) *printer {
+	p := &printer{w: bufio.NewWriterSize(w, outputBuffer), json: opt.json, sep: "\t"}
+	if opt.aliases {
+		p.sep = ":\t" // as in the source
+	}
+	return p
 }
 
 // value prints the value of a key that the user has named.
@@ -47,7 +52,7 @@ func (p *printer) entry(key, value []byte) {
 		b = append(b, `"}`...)
 	} else {
 		b = append(b, key...)
-		b = append(b, '\t')
+		b = append(b, p.sep...)
 		b = append(b, value...)
 	}
 	p.buf = append(b, '\n')

@@ -32,9 +32,14 @@ type program struct {
 	defaultType string // default_database_type
 }
 
-// Main runs the command with the given command line and map types, and returns
-// its exit status. It changes the process: umask, environment, effective user.
+// Main runs postmap(1) with the given command line and map types, and returns its
+// exit status. It changes the process: umask, environment, effective user.
 func Main(args []string, drivers []maptypes.Driver) int {
+	return start(&options{}, args, drivers)
+}
+
+// start runs the command that opt says.
+func start(opt *options, args []string, drivers []maptypes.Driver) int {
 	syscall.Umask(0o022)
 	name := filepath.Base(args[0])
 	log, err := maillog.New(maillog.Options{Program: name, Stderr: true, Syslog: true})
@@ -42,9 +47,12 @@ func Main(args []string, drivers []maptypes.Driver) int {
 		fmt.Fprintf(os.Stderr, "%s: fatal: %v\n", name, err)
 		return exitNotFound
 	}
-	opt, err := parseOptions(args[1:])
+	err = opt.parse(args[1:])
 	status := exitNotFound
-	if err == nil {
+	switch {
+	case err == nil && opt.action == checking:
+		return opt.check(log, drivers)
+	case err == nil:
 		status, err = run(name, opt, log, drivers)
 	}
 	var misused *usageError
@@ -52,7 +60,7 @@ func Main(args []string, drivers []maptypes.Driver) int {
 		if misused.text != "" {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", name, maillog.Printable(misused.text))
 		}
-		err = fmt.Errorf("usage: %s %s", name, usageLine)
+		err = fmt.Errorf("usage: %s %s", name, opt.usage())
 	}
 	var signalled *interrupted
 	if errors.As(err, &signalled) {
@@ -70,15 +78,15 @@ func run(name string, opt *options, log *logrus.Logger, drivers []maptypes.Drive
 	if os.Getenv("MAIL_VERBOSE") != "" {
 		opt.verbose++
 	}
-	p := &program{options: opt, ctx: context.Background(), log: log, out: newPrinter(os.Stdout, opt.json)}
+	p := &program{options: opt, ctx: context.Background(), log: log, out: newPrinter(os.Stdout, opt)}
 	if err := p.configure(name, drivers); err != nil {
 		return exitNotFound, err
 	}
 	if err := p.checkMessageOptions(); err != nil {
 		return exitNotFound, err
 	}
-	if len(p.tables) == 0 && p.action != list {
-		return exitNotFound, &usageError{}
+	if err := p.checkTables(); err != nil {
+		return exitNotFound, err
 	}
 	found, err := p.act()
 	if err != nil {
@@ -93,11 +101,26 @@ func run(name string, opt *options, log *logrus.Logger, drivers []maptypes.Drive
 	return exitNotFound, nil
 }
 
+// checkTables looks at the operands.
+func (p *program) checkTables() (err error) {
+	switch {
+	case len(p.tables) > 0 || p.action == list:
+		return nil
+	case p.aliases && p.action == build:
+		p.tables, err = p.aliasDatabase()
+		return err
+	default:
+		return &usageError{}
+	}
+}
+
 // act performs the action, and reports whether there was something to find.
 func (p *program) act() (found bool, err error) {
 	switch p.action {
 	case query:
 		switch {
+		case p.explain:
+			return p.explainKeys(os.Stdin)
 		case p.key != "-":
 			return p.queryOne()
 		case p.keysFromMessage():

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
+	"github.com/proxymapd/proxymapd/internal/postmap/alias"
 	"github.com/proxymapd/proxymapd/maptypes"
 	"github.com/proxymapd/proxymapd/maptypes/textfile"
 )
@@ -23,6 +24,9 @@ func (p *program) readSource(in io.Reader, name string, flags maptypes.Flags, st
 	var r maptypes.Request
 	for {
 		line, err := src.Next()
+		if err == io.EOF && p.aliases {
+			return p.sign(flags, store)
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -59,6 +63,13 @@ func (p *program) parseEntry(line textfile.Line, name string, flags maptypes.Fla
 	if flags&maptypes.FlagUTF8Active != 0 && !utf8.ValidString(text) {
 		warn("non-UTF-8 input \"%s\" -- ignoring this line", text)
 		return "", "", false
+	}
+	if p.aliases {
+		key, value, ok, err := alias.Parse(text)
+		if err != nil {
+			warn("%v", err)
+		}
+		return key, value, ok
 	}
 	key, value, err := textfile.SplitEntry(text)
 	switch {

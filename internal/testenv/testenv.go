@@ -38,6 +38,7 @@ const (
 	PostfixPgSQL              // Postfix's pgsql map
 	PostfixSQLite             // Postfix's sqlite map
 	SQLite                    // the command sqlite3
+	ManualPages               // groff and lexgrog, which read manual pages
 )
 
 var needs = map[Need]struct {
@@ -58,6 +59,7 @@ var needs = map[Need]struct {
 	PostfixPgSQL:  {"Postfix's pgsql map", "apt-get install postfix-pgsql", checkPostfixMap("pgsql")},
 	PostfixSQLite: {"Postfix's sqlite map", "apt-get install postfix-sqlite", checkPostfixMap("sqlite")},
 	SQLite:        {"the command sqlite3", "apt-get install sqlite3", checkPrograms("sqlite3")},
+	ManualPages:   {"groff and lexgrog", "apt-get install groff-base man-db", checkPrograms("groff", "lexgrog")},
 }
 
 // Require skips the test when one of the needs is not met, or fails it when PROXYMAPD_TEST_REQUIRE_ALL=1. The message
