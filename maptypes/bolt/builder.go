@@ -81,7 +81,7 @@ func (b *builder) Add(_ context.Context, r *maptypes.Request) error {
 	if err := b.begin(); err != nil {
 		return err
 	}
-	key, value := indexed.Stored(b.flags, r.Key, r.Value)
+	key, value := indexed.Stored(indexed.BuildFlags(r, b.flags), r.Key, r.Value)
 	if b.flags&maptypes.FlagDupReplace == 0 && b.bucket.Get(key) != nil {
 		return indexed.Duplicate(b.env, b.label, b.flags, r.Key)
 	}

@@ -81,12 +81,21 @@ func (a *Aside) TempPath() string { return a.temp }
 // it.
 func (a *Aside) InPlace() bool { return IsAt(a.File, a.temp) }
 
+// Sync makes the content of the new file durable. Commit does it too, and has
+// little left to do then.
+func (a *Aside) Sync() error {
+	if err := a.File.Sync(); err != nil {
+		return fmt.Errorf("finish database %s: %w", a.temp, maptypes.SystemError(err))
+	}
+	return nil
+}
+
 // Commit makes the new file durable and puts it in the place of the old one.
 func (a *Aside) Commit() error {
 	defer a.close()
-	if err := a.File.Sync(); err != nil {
+	if err := a.Sync(); err != nil {
 		os.Remove(a.temp)
-		return fmt.Errorf("finish database %s: %w", a.temp, maptypes.SystemError(err))
+		return err
 	}
 	if err := os.Rename(a.temp, a.path); err != nil {
 		os.Remove(a.temp)

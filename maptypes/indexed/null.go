@@ -55,10 +55,29 @@ func get(g Getter, r *maptypes.Request, n int) ([]byte, error) {
 	start := len(r.Buf)
 	buf, err := g.Get(r.Buf[:n], r.Buf)
 	r.Buf = buf[:start]
+	if r.Trace != nil {
+		trace(r, n, buf[start:], err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return String(buf[start:]), nil
+}
+
+// trace records that a key was looked for.
+func trace(r *maptypes.Request, n int, value []byte, err error) {
+	how := "without"
+	if n > len(r.Key) {
+		how = "with"
+	}
+	result := "no such key"
+	switch {
+	case err == nil:
+		result = "entry " + maptypes.Quote(value)
+	case err != maptypes.ErrNotFound:
+		result = "error: " + err.Error()
+	}
+	r.Trace.Result(result, "key %s %s trailing NUL", maptypes.Quote(r.Key), how)
 }
 
 // Ways returns which ways to store a key r.Flags allow, or else flags.
@@ -84,6 +103,15 @@ func Stored(flags maptypes.Flags, key, value []byte) (storedKey, storedValue []b
 		return key, value
 	}
 	return terminated(key), terminated(value)
+}
+
+// BuildFlags returns the flags of a file that is being built, with what a request
+// alone wants of trailing NUL bytes, if it says so.
+func BuildFlags(r *maptypes.Request, flags maptypes.Flags) maptypes.Flags {
+	if null := r.Flags & either; null != 0 && null != either {
+		return flags&^either | null
+	}
+	return flags
 }
 
 // terminated returns a copy of b with a trailing NUL.

@@ -11,30 +11,35 @@ import (
 
 	"github.com/proxymapd/proxymapd/maptypes"
 	"github.com/proxymapd/proxymapd/maptypes/indexed"
+	"github.com/proxymapd/proxymapd/maptypes/indexed/spool"
 )
 
 // maxBatch is the size in bytes of the entries that one transaction stores.
 const maxBatch = 4 << 20
 
-// builder makes a file aside: transactions of many entries, none of which is
-// durable before the last. (They are bound to no thread, because the library
-// takes no locks.)
+// builder makes a file aside. The entries are stored when all are there, in the
+// order of the keys: each transaction then changes few pages, and no page twice.
+// None is durable before the last. (They are bound to no thread, because the
+// library takes no locks.)
 type builder struct {
-	mapenv *maptypes.Env
-	label  string
-	flags  maptypes.Flags
-	aside  *indexed.Aside
-	env    *lmdb.Env
-	limit  int64
+	mapenv  *maptypes.Env
+	label   string
+	flags   maptypes.Flags
+	aside   *indexed.Aside
+	entries *indexed.Sorted
+	env     *lmdb.Env
+	limit   int64
 
 	txn   *lmdb.Txn // nil between transactions
 	dbi   lmdb.DBI
 	batch []stored // what the transaction stores, to do it again
-	bytes int
+	bytes []byte   // the keys and values
 }
 
-// stored is one entry as it is stored.
-type stored struct{ key, value []byte }
+// stored is the sizes of key and value of an entry.
+type stored struct{ key, value int }
+
+var _ maptypes.Finisher = (*builder)(nil)
 
 // create begins a file that replaces name.lmdb.
 func create(env *maptypes.Env, name string, flags maptypes.Flags) (maptypes.Builder, error) {
@@ -51,11 +56,12 @@ func create(env *maptypes.Env, name string, flags maptypes.Flags) (maptypes.Buil
 		return nil, err
 	}
 	b := &builder{
-		mapenv: env,
-		label:  Type + ":" + name,
-		flags:  indexed.DecideNull(flags, 0, true),
-		aside:  aside,
-		limit:  mapSize(env),
+		mapenv:  env,
+		label:   Type + ":" + name,
+		flags:   indexed.DecideNull(flags, 0, true),
+		aside:   aside,
+		entries: indexed.NewSorted(aside, flags),
+		limit:   mapSize(env),
 	}
 	if b.env, err = openEnv(aside.TempPath(), b.limit, lmdb.NoSync); err == nil && !aside.InPlace() {
 		err = maptypes.Retryf("the file was replaced a moment ago")
@@ -69,46 +75,58 @@ func create(env *maptypes.Env, name string, flags maptypes.Flags) (maptypes.Buil
 
 // Add implements maptypes.Builder.
 func (b *builder) Add(_ context.Context, r *maptypes.Request) error {
-	key, value := indexed.Stored(b.flags, r.Key, r.Value)
+	key, value := indexed.Stored(indexed.BuildFlags(r, b.flags), r.Key, r.Value)
 	if len(key) == 0 || len(key) > maxKey || len(value) > math.MaxInt32 {
 		return fmt.Errorf("error updating %s: %w", b.label, badSize)
 	}
-	err := b.put(stored{append([]byte(nil), key...), append([]byte(nil), value...)})
+	exists, err := b.entries.Put(key, value)
 	switch {
-	case lmdb.IsErrno(err, lmdb.KeyExist):
-		return indexed.Duplicate(b.mapenv, b.label, b.flags, r.Key)
 	case err != nil:
-		return fmt.Errorf("error updating %s: %w", b.label, plain(err))
+		return b.failed(err)
+	case exists:
+		return indexed.Duplicate(b.mapenv, b.label, b.flags, r.Key)
 	}
-	if b.bytes >= maxBatch {
+	return nil
+}
+
+// Finish implements maptypes.Finisher.
+func (b *builder) Finish(ctx context.Context) error {
+	err := b.entries.Each(ctx, spool.ByBytes, b.put)
+	if err == nil {
+		err = b.flush()
+	}
+	b.entries.Close()
+	if err != nil {
+		return b.failed(err)
+	}
+	return b.aside.Sync()
+}
+
+// put stores the entry that follows all others in the order of the keys.
+func (b *builder) put(key, value []byte) error {
+	err := b.begin()
+	if err == nil {
+		err = b.txn.Put(b.dbi, key, value, lmdb.Append)
+	}
+	for lmdb.IsMapFull(err) {
+		if err = b.repeat(err); err == nil {
+			err = b.txn.Put(b.dbi, key, value, lmdb.Append)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	b.batch = append(b.batch, stored{len(key), len(value)})
+	b.bytes = append(append(b.bytes, key...), value...)
+	if len(b.bytes) >= maxBatch {
 		return b.flush()
 	}
 	return nil
 }
 
-// put stores an entry in the current transaction.
-func (b *builder) put(e stored) error {
-	err := b.begin()
-	if err == nil {
-		err = b.txn.Put(b.dbi, e.key, e.value, b.putFlags())
-	}
-	for lmdb.IsMapFull(err) {
-		if err = b.repeat(err); err == nil {
-			err = b.txn.Put(b.dbi, e.key, e.value, b.putFlags())
-		}
-	}
-	if err == nil {
-		b.batch = append(b.batch, e)
-		b.bytes += len(e.key) + len(e.value)
-	}
-	return err
-}
-
-func (b *builder) putFlags() uint {
-	if b.flags&maptypes.FlagDupReplace != 0 {
-		return 0
-	}
-	return lmdb.NoOverwrite
+// failed says what has failed.
+func (b *builder) failed(err error) error {
+	return fmt.Errorf("error updating %s: %w", b.label, plain(err))
 }
 
 // begin makes sure that there is a transaction.
@@ -141,10 +159,12 @@ func (b *builder) repeat(full error) error {
 	if err := b.begin(); err != nil {
 		return err
 	}
+	rest := b.bytes
 	for _, e := range b.batch {
-		if err := b.txn.Put(b.dbi, e.key, e.value, 0); err != nil {
+		if err := b.txn.Put(b.dbi, rest[:e.key], rest[e.key:e.key+e.value], lmdb.Append); err != nil {
 			return err
 		}
+		rest = rest[e.key+e.value:]
 	}
 	return nil
 }
@@ -162,21 +182,13 @@ func (b *builder) flush() error {
 			b.txn = nil
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("error updating %s: %w", b.label, plain(err))
-	}
-	b.batch, b.bytes = b.batch[:0], 0
-	return nil
+	b.batch, b.bytes = b.batch[:0], b.bytes[:0]
+	return err
 }
 
 // Commit implements maptypes.Builder.
 func (b *builder) Commit() error {
-	err := b.flush()
 	b.close()
-	if err != nil {
-		b.aside.Abort()
-		return err
-	}
 	return b.aside.Commit()
 }
 
@@ -186,8 +198,9 @@ func (b *builder) Abort() {
 	b.aside.Abort()
 }
 
-// close closes the library's side of the file.
+// close closes the library's side of the file, and the files of the entries.
 func (b *builder) close() {
+	b.entries.Close()
 	if b.env == nil {
 		return
 	}

@@ -133,7 +133,7 @@ func (w *writer) begin(ctx context.Context) error {
 	if err := w.guard.check(w.file, w.kind); err != nil {
 		return err
 	}
-	db, err := libdb.Open(w.path, w.kind, false, w.cache)
+	db, err := libdb.Open(w.path, w.kind, w.cache)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (w *writer) makeFile() error {
 	if _, err := os.Stat(w.path); !errors.Is(err, os.ErrNotExist) {
 		return err // somebody was faster
 	}
-	db, err := libdb.Open(aside.TempPath(), w.kind, true, w.cache)
+	db, err := libdb.Create(aside.TempPath(), w.kind, w.cache, libdb.DefaultLayout)
 	if err != nil {
 		return err
 	}

@@ -35,19 +35,19 @@ static int pm_env(DB_ENV **env, const char *dir, u_int32_t cache) {
 	return err;
 }
 
-// Postfix makes hash tables for this number of entries.
-#define PM_NELEM 4096
-
 static int pm_open(DB_ENV **env, DB **db, const char *dir, const char *base,
-		   int hash, u_int32_t flags, u_int32_t cache) {
+		   int hash, u_int32_t flags, u_int32_t cache,
+		   u_int32_t entries, u_int32_t density) {
 	int err = pm_env(env, dir, cache);
 
 	if (err != 0)
 		return err;
 	err = db_create(db, *env, 0);
 	if (err == 0) {
-		if (hash)
-			err = (*db)->set_h_nelem(*db, PM_NELEM);
+		if (hash && entries != 0)
+			err = (*db)->set_h_nelem(*db, entries);
+		if (hash && density != 0 && err == 0)
+			err = (*db)->set_h_ffactor(*db, density);
 		if (err == 0)
 			err = (*db)->open(*db, NULL, base, NULL,
 					  hash ? DB_HASH : DB_BTREE, flags, 0644);
@@ -106,22 +106,38 @@ type DB struct {
 	db  *C.DB
 }
 
-// Open opens a file that exists, with a cache of so many bytes at least. With
-// make set it is emptied, or created.
-func Open(path string, kind bdb.Kind, make bool, cache int) (*DB, error) {
+// Open opens a file that exists, with a cache of so many bytes at least.
+func Open(path string, kind bdb.Kind, cache int) (*DB, error) {
+	return open(path, kind, 0, cache, Layout{})
+}
+
+// Layout is what a hash table is made for.
+type Layout struct {
+	Entries int // how many are expected
+	Density int // how many of them are to be in a bucket; 0: what fits on a page
+}
+
+// DefaultLayout is that of Postfix. Without a density it has no effect.
+var DefaultLayout = Layout{Entries: 4096}
+
+// Create is Open for a file that it creates or empties. The layout is of no
+// interest for a B-tree.
+func Create(path string, kind bdb.Kind, cache int, layout Layout) (*DB, error) {
+	return open(path, kind, C.DB_CREATE|C.DB_TRUNCATE, cache, layout)
+}
+
+func open(path string, kind bdb.Kind, flags C.u_int32_t, cache int, layout Layout) (*DB, error) {
 	dir, base := C.CString(filepath.Dir(path)), C.CString(filepath.Base(path))
 	defer C.free(unsafe.Pointer(dir))
 	defer C.free(unsafe.Pointer(base))
-	var flags C.u_int32_t
-	if make {
-		flags = C.DB_CREATE | C.DB_TRUNCATE
-	}
 	var hash C.int
 	if kind == bdb.Hash {
 		hash = 1
 	}
 	d := &DB{}
-	if err := failure(C.pm_open(&d.env, &d.db, dir, base, hash, flags, C.u_int32_t(cache))); err != nil {
+	err := failure(C.pm_open(&d.env, &d.db, dir, base, hash, flags, C.u_int32_t(cache),
+		C.u_int32_t(layout.Entries), C.u_int32_t(layout.Density)))
+	if err != nil {
 		return nil, err
 	}
 	return d, nil
