@@ -1,6 +1,10 @@
 package maptypes
 
-import "context"
+import (
+	"context"
+	"runtime/debug"
+	"time"
+)
 
 // Driver implements one map type.
 type Driver struct {
@@ -86,7 +90,19 @@ type Env struct {
 	// table whose file changes is opened anew.
 	Daemon bool
 
-	depth int // of tables that are nested in each other
+	// LookInterval is how long the files of a table count as unchanged after a
+	// look, so that many requests share one system call. Zero: no time. Our
+	// own updates are seen at once in any case.
+	LookInterval time.Duration
+
+	// Cache, unless it is nil, is shown each table that is opened for reading
+	// only, also one nested in another. It returns a table that keeps answers
+	// of t for a while, with s to tell for how long at most, or nil. The
+	// returned table closes t. Keys have been checked and folded before.
+	Cache func(env *Env, spec string, t Table, s *State) Table
+
+	depth  int     // of tables that are nested in each other
+	nested *nested // collects the tables that a table opens
 }
 
 // maxNesting is how deep tables may be nested in each other: a name that says
@@ -100,5 +116,19 @@ func (e *Env) Open(spec string, mode Mode, flags Flags) (*Handle, error) {
 	}
 	inner := *e
 	inner.depth++
-	return e.Registry.Open(&inner, spec, mode, flags)
+	h, err := e.Registry.Open(&inner, spec, mode, flags)
+	if err == nil && e.nested != nil {
+		e.nested.add(h)
+	}
+	return h, err
+}
+
+// Contain, when deferred, turns a driver's panic into an ErrConfig for this one
+// request, and logs the stack. The label is what log lines call the table.
+func (e *Env) Contain(label, operation string, err *error) {
+	if p := recover(); p != nil {
+		e.Errorf("table %s: %s: panic: %v", label, operation, p)
+		e.Errorf("table %s: stack: %s", label, debug.Stack())
+		*err = Configf("table %s: %s: internal error: %v", label, operation, p)
+	}
 }

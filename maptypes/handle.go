@@ -2,7 +2,6 @@ package maptypes
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -52,6 +51,7 @@ func (h *Handle) Lookup(ctx context.Context, r *Request) (value []byte, err erro
 
 // explain is answer with a trace.
 func (h *Handle) explain(ctx context.Context, r *Request) (value []byte, err error) {
+	lookAgain()
 	depth := r.Trace.begin(h.Spec(), "lookup of %s", Quote(r.Key))
 	value, err = h.answer(WithTrace(ctx, r.Trace), r)
 	r.Trace.endAll(depth, Outcome(value, err))
@@ -86,7 +86,7 @@ func (h *Handle) answer(ctx context.Context, r *Request) (value []byte, err erro
 }
 
 func (h *Handle) lookup(ctx context.Context, in *instance, r *Request) (value []byte, err error) {
-	defer h.contain(in, "lookup", &err)
+	defer h.env.Contain(in.layer.label, "lookup", &err)
 	return in.table.Lookup(ctx, r)
 }
 
@@ -98,6 +98,7 @@ func (h *Handle) Update(ctx context.Context, r *Request) error {
 		return err
 	}
 	defer in.release()
+	defer lookAgain()
 	u, ok := in.table.(Updater)
 	if !ok {
 		return unsupported(in, "update")
@@ -118,6 +119,7 @@ func (h *Handle) Delete(ctx context.Context, r *Request) error {
 		return err
 	}
 	defer in.release()
+	defer lookAgain()
 	u, ok := in.table.(Updater)
 	if !ok {
 		return unsupported(in, "delete")
@@ -190,16 +192,6 @@ func unsupported(in *instance, operation string) error {
 
 // guarded calls f and turns a panic into an error.
 func (h *Handle) guarded(in *instance, operation string, f func() error) (err error) {
-	defer h.contain(in, operation, &err)
+	defer h.env.Contain(in.layer.label, operation, &err)
 	return f()
-}
-
-// contain, when deferred, turns a driver's panic into an ErrConfig for this one
-// request, and logs the stack.
-func (h *Handle) contain(in *instance, operation string, err *error) {
-	if p := recover(); p != nil {
-		h.env.Errorf("table %s: %s: panic: %v", in.layer.label, operation, p)
-		h.env.Errorf("table %s: stack: %s", in.layer.label, debug.Stack())
-		*err = Configf("table %s: %s: internal error: %v", in.layer.label, operation, p)
-	}
 }

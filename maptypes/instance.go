@@ -25,7 +25,9 @@ type instance struct {
 	layer layer
 	flags Flags
 	watch watch
+	state *State       // only where there may be caches
 	users atomic.Int64 // requests in progress, and one for being current
+	seen  lastLook     // when the files were found unchanged
 }
 
 // retain takes a reference, or reports that the instance is closed.
@@ -112,7 +114,11 @@ func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) 
 		return nil, watch{}, err
 	}
 	before := time.Now()
-	o, err := d.Open(env, name, mode, flags)
+	inner := *env
+	if env.Cache != nil {
+		inner.nested = &nested{}
+	}
+	o, err := d.Open(&inner, name, mode, flags)
 	if o != nil && env.Daemon {
 		files = newWatch(o.Watch, o.WatchReplaced)
 		// A change between the reading and the stamp shows only because the
@@ -122,7 +128,21 @@ func openInstance(env *Env, reg *Registry, spec string, mode Mode, flags Flags) 
 	if err != nil {
 		return nil, files, err
 	}
-	return newInstance(env, o, spec, flags, files), files, nil
+	in = newInstance(env, o, spec, flags, files)
+	if env.Cache != nil {
+		in.state = newState(files, inner.nested)
+		if mode == ReadOnly {
+			in.cache(env, spec)
+		}
+	}
+	return in, files, nil
+}
+
+// cache puts a cache in front of the table, if there is to be one.
+func (in *instance) cache(env *Env, spec string) {
+	if t := env.Cache(env, spec, in.table, in.state); t != nil {
+		in.table = t
+	}
 }
 
 // newInstance puts the layers in front of what a driver opened.
@@ -166,7 +186,7 @@ func (h *Handle) acquire(ctx context.Context) (*instance, error) {
 			}
 			continue
 		}
-		if len(in.watch.files) > 0 && in.watch.changed() {
+		if len(in.watch.files) > 0 && in.seen.changed(&in.watch, h.env.LookInterval) {
 			h.refresh(ctx, in)
 			if t := TraceOf(ctx); t != nil {
 				t.Result(reloaded(in != h.cur.Load()), "a file of the table has changed")

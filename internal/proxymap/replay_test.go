@@ -298,6 +298,9 @@ func (p *player) play(i int, s *step) {
 		}
 		p.changed = true
 	}
+	if s.WriteFile != "" || len(s.Built) > 0 {
+		time.Sleep(2 * time.Millisecond) // the worker looks at its files once in a millisecond
+	}
 	if s.Sleep > 0 {
 		time.Sleep(time.Duration(s.Sleep * float64(time.Second)))
 	}

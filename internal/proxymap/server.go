@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/proxymapd/proxymapd/internal/config"
 	"github.com/proxymapd/proxymapd/internal/maillog"
 	"github.com/proxymapd/proxymapd/maptypes"
+	"github.com/proxymapd/proxymapd/maptypes/cache"
 	"github.com/proxymapd/proxymapd/protocol"
 )
 
@@ -36,6 +38,7 @@ type Server struct {
 	approved *approval
 	refused  refusals
 	tables   *tables
+	caches   *cache.Set // nil: none
 }
 
 // New returns the server of a service, ReadService or WriteService, with the
@@ -59,8 +62,11 @@ func New(service string, params *config.Params, drivers []maptypes.Driver, log l
 	if s.approved, err = approve(params, s.writer, log.Warnf); err != nil {
 		return nil, err
 	}
+	if s.caches, err = newCaches(params, s.writer, log.Warnf); err != nil {
+		return nil, err
+	}
 	s.refused = refusals{writer: s.writer, warnf: log.Warnf}
-	s.tables = newTables(&maptypes.Env{
+	env := &maptypes.Env{
 		Registry: maptypes.NewRegistry(append(drivers, direct)...),
 		Param: func(name string) (string, bool) {
 			value, err := params.String(name)
@@ -72,12 +78,23 @@ func New(service string, params *config.Params, drivers []maptypes.Driver, log l
 		Errorf: log.Errorf,
 		UTF8:   utf8,
 		Daemon: true,
-	}, s.writer)
+		// A change shows before anybody who made it can have started a client.
+		LookInterval: time.Millisecond,
+	}
+	if s.caches != nil {
+		env.Cache = s.caches.Wrap
+	}
+	s.tables = newTables(env, s.writer)
 	return s, nil
 }
 
 // Close closes all tables. No connection may be in service.
-func (s *Server) Close() { s.tables.close() }
+func (s *Server) Close() {
+	s.tables.close()
+	if s.caches != nil {
+		s.caches.Report(s.log.Infof)
+	}
+}
 
 // direct is the proxy: type within the service: the table itself.
 var direct = maptypes.Driver{
