@@ -29,7 +29,7 @@ func FuzzExpression(f *testing.F) {
 		}
 		defer re.Close()
 		offsets := make([]int32, 2*(re.Groups()+1))
-		hit, err := re.Match(context.Background(), []byte(key), offsets)
+		hit, err := re.Match(context.Background(), nil, []byte(key), offsets)
 		if err != nil || !hit {
 			return
 		}

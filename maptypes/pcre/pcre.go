@@ -35,6 +35,8 @@ var syntax = rulefile.Syntax{
 	Unclosed:   "ignoring this rule",
 	OutOfRange: "out of range",
 	Compile:    compile,
+	NewMemory:  newMemory,
+	Portable:   portable,
 }
 
 // compile compiles an expression. PCRE2 has no use for knowing that groups are
@@ -47,5 +49,10 @@ func compile(expr string, options uint32, _ bool) (rulefile.Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return re, nil
+	return pattern{re}, nil
+}
+
+// portable implements rulefile.Syntax.
+func portable(expr string, options uint32) (text string, extended, ok bool) {
+	return expr, options&pcre2.Extended != 0, true
 }

@@ -4,6 +4,7 @@ package regexp
 
 import (
 	"context"
+	"regexp"
 	"sync/atomic"
 
 	"github.com/proxymapd/proxymapd/maptypes/rulefile"
@@ -20,7 +21,8 @@ type pattern struct {
 	expr    string
 	options uint32
 	capture bool
-	count   int // groups
+	count   int  // groups
+	quick   bool // takes no more time than the length of the key asks for
 
 	idle  [maxCopies]atomic.Pointer[libcRegex]
 	made  atomic.Int32
@@ -28,6 +30,12 @@ type pattern struct {
 }
 
 var _ rulefile.Pattern = (*pattern)(nil)
+
+// reference finds back references, or what may be one.
+var reference = regexp.MustCompile(`\\[1-9]`)
+
+// newMemory is not there: regexec(3) takes no memory from its caller.
+var newMemory func() rulefile.Memory
 
 // compile makes a pattern for the C library.
 func compile(expr string, options uint32, groups bool) (rulefile.Pattern, error) {
@@ -37,6 +45,7 @@ func compile(expr string, options uint32, groups bool) (rulefile.Pattern, error)
 	}
 	p := &pattern{
 		expr: expr, options: options, capture: groups, count: re.groups(),
+		quick: !reference.MatchString(expr),
 		freed: make(chan struct{}, 1),
 	}
 	p.made.Store(1)
@@ -45,7 +54,7 @@ func compile(expr string, options uint32, groups bool) (rulefile.Pattern, error)
 }
 
 // Match implements rulefile.Pattern. regexec(3) itself cannot be interrupted.
-func (p *pattern) Match(ctx context.Context, key []byte, offsets []int32) (bool, error) {
+func (p *pattern) Match(ctx context.Context, _ rulefile.Memory, key []byte, offsets []int32) (bool, error) {
 	re, err := p.take(ctx)
 	if err != nil {
 		return false, err

@@ -35,7 +35,7 @@ func TestWaitingForACopy(t *testing.T) {
 		var mu sync.Mutex
 		done := make(chan error, 2)
 		go func() {
-			_, err := p.Match(ctx, []byte("xab"), nil)
+			_, err := p.Match(ctx, nil, []byte("xab"), nil)
 			done <- err
 		}()
 		synctest.Wait()

@@ -20,7 +20,7 @@ func FuzzPortable(f *testing.F) {
 		}
 		defer p.Close()
 		offsets := make([]int32, 2*(p.Groups()+1))
-		hit, err := p.Match(context.Background(), []byte(key), offsets)
+		hit, err := p.Match(context.Background(), nil, []byte(key), offsets)
 		if err != nil || !hit {
 			return
 		}

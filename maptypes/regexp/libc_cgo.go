@@ -5,6 +5,8 @@ package regexp
 /*
 #cgo noescape pm_regexec
 #cgo nocallback pm_regexec
+#cgo noescape pm_first
+#cgo nocallback pm_first
 #include <regex.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,6 +56,27 @@ static int pm_regexec(const regex_t *re, const char *key, int len, int32_t *offs
 	return err;
 }
 
+// pm_first returns the result of the first of n expressions that does not give
+// REG_NOMATCH, and says how many were tried.
+static int pm_first(regex_t *const *re, int n, const char *key, int len, int *tried) {
+	const char *text = pm_text(key, len);
+	regmatch_t m[1];
+	int i, err = REG_NOMATCH;
+
+	if (text == 0) {
+		*tried = 1;
+		return REG_ESPACE;
+	}
+	for (i = 0; i < n && err == REG_NOMATCH; i++) {
+		m[0].rm_so = 0;
+		m[0].rm_eo = len;
+		err = regexec(re[i], text, 0, m, PM_EFLAGS);
+	}
+	*tried = i;
+	pm_text_free(text);
+	return err;
+}
+
 // pm_regcomp returns 0 and sets *re, or returns an error and its text.
 static int pm_regcomp(regex_t **re, const char *expr, int flags, char *text, size_t size) {
 	int err = REG_ESPACE;
@@ -79,6 +102,8 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
+
+	"github.com/proxymapd/proxymapd/maptypes/rulefile"
 )
 
 // libcRegex is one expression compiled by the C library. It is used by one
@@ -123,15 +148,24 @@ var none = [1]byte{}
 
 // match matches a key as rulefile.Pattern does.
 func (r *libcRegex) match(key []byte, offsets []int32) (bool, error) {
-	text := &none[0]
-	if len(key) > 0 {
-		text = &key[0]
-	}
 	var room *C.int32_t
 	if len(offsets) > 0 {
 		room = (*C.int32_t)(unsafe.Pointer(&offsets[0]))
 	}
-	err := C.pm_regexec(r.re, (*C.char)(unsafe.Pointer(text)), C.int(len(key)), room, C.int(len(offsets)/2))
+	err := C.pm_regexec(r.re, (*C.char)(unsafe.Pointer(address(key))), C.int(len(key)), room, C.int(len(offsets)/2))
+	return result(err)
+}
+
+// address returns where a key is.
+func address(key []byte) *byte {
+	if len(key) == 0 {
+		return &none[0]
+	}
+	return &key[0]
+}
+
+// result returns what the result of regexec(3) says.
+func result(err C.int) (bool, error) {
 	switch err {
 	case 0:
 		return true, nil
@@ -147,3 +181,23 @@ func (r *libcRegex) match(key []byte, offsets []int32) (bool, error) {
 func (r *libcRegex) groups() int { return int(r.re.re_nsub) }
 
 func (r *libcRegex) free() { C.pm_regfree(r.re) }
+
+// regexes are expressions that are matched with one call.
+type regexes struct {
+	list [rulefile.MaxFirst]*C.regex_t
+	n    int
+}
+
+func (x *regexes) add(r *libcRegex) {
+	x.list[x.n] = r.re
+	x.n++
+}
+
+// first matches a key up to the first expression that matches or fails, and
+// says how many were tried.
+func (x *regexes) first(key []byte) (tried int, hit bool, err error) {
+	var count C.int
+	rc := C.pm_first(&x.list[0], C.int(x.n), (*C.char)(unsafe.Pointer(address(key))), C.int(len(key)), &count)
+	hit, err = result(rc)
+	return int(count), hit, err
+}

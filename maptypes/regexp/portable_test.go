@@ -54,7 +54,7 @@ func TestPortableAgreesWithTheCLibrary(t *testing.T) {
 				continue
 			}
 			w, err1 := want.match([]byte(key), nil)
-			g, err2 := got.Match(ctx, []byte(key), nil)
+			g, err2 := got.Match(ctx, nil, []byte(key), nil)
 			if w != g || err1 != nil || err2 != nil {
 				text, _ := translate(expr, options)
 				t.Errorf("%q, options %d, key %q: %v %v, C library %v %v (translated to %q)", expr, options, key, g, err2, w, err1, text)

@@ -39,4 +39,7 @@ var syntax = rulefile.Syntax{
 	OutOfRange:    "out-of-range",
 	LastBackslash: true,
 	Compile:       compile,
+	First:         first,
+	NewMemory:     newMemory,
+	Portable:      portable,
 }

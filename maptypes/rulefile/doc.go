@@ -7,5 +7,6 @@
 //
 // Source reads the lines and Stack pairs if with endif, for all three. Table is
 // the whole table for the two types whose patterns are regular expressions;
-// their engines are behind Pattern.
+// their engines are behind Pattern. An engine is asked only about the patterns
+// that can match the key, as far as package prefilter can tell.
 package rulefile

@@ -19,7 +19,7 @@ type substring struct {
 	groups int
 }
 
-func (s substring) Match(_ context.Context, key []byte, offsets []int32) (bool, error) {
+func (s substring) Match(_ context.Context, _ Memory, key []byte, offsets []int32) (bool, error) {
 	at := bytes.Index(key, []byte(s.text))
 	for i := 0; i < len(offsets); i += 2 {
 		offsets[i], offsets[i+1] = int32(at), int32(at+len(s.text))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/proxymapd/proxymapd/maptypes"
+	"github.com/proxymapd/proxymapd/maptypes/rulefile/prefilter"
 	"github.com/proxymapd/proxymapd/maptypes/textfile"
 )
 
@@ -14,6 +15,7 @@ type parser struct {
 	src    *Source
 	stack  Stack
 	rules  []rule
+	needs  []prefilter.Need // of the first pattern of each rule
 }
 
 // expression is a regular expression before it is compiled.
@@ -64,8 +66,21 @@ func (p *parser) match(n int, text string) {
 	}
 	r, ok := p.compileMatch(n, first, second, &result)
 	if ok {
-		p.rules = append(p.rules, r)
+		p.add(r, first)
 	}
+}
+
+// add adds a rule with the given first pattern.
+func (p *parser) add(r rule, first expression) {
+	var need prefilter.Need
+	if p.syntax.Portable != nil {
+		if text, extended, ok := p.syntax.Portable(first.text, first.options); ok {
+			need, r.filtered = prefilter.Analyze(text, extended)
+		}
+	}
+	r.sure = need.Sure
+	p.rules = append(p.rules, r)
+	p.needs = append(p.needs, need)
 }
 
 // result parses the text that a rule gives as result.
@@ -154,7 +169,7 @@ func (p *parser) condition(n int, text string) {
 		return
 	}
 	p.stack.If(len(p.rules), n)
-	p.rules = append(p.rules, rule{line: n, first: pattern, negate: e.negate, end: math.MaxInt})
+	p.add(rule{line: n, first: pattern, negate: e.negate, end: math.MaxInt}, e)
 }
 
 // endCondition closes the innermost if.

@@ -9,9 +9,11 @@ import (
 
 // Table is a table whose patterns are regular expressions.
 type Table struct {
-	src     Source
-	rules   []rule
-	offsets sync.Pool // of *[]int32, room for the groups of any rule
+	src    Source
+	rules  []rule
+	filter filter
+	first  func(context.Context, []Pattern, []byte) (int, bool, error) // Syntax.First
+	unused sync.Pool                                                   // of *scratch
 }
 
 var _ maptypes.Table = (*Table)(nil)
@@ -24,7 +26,18 @@ type rule struct {
 	second       Pattern // must hold as well; nil in most rules
 	negate       bool
 	negateSecond bool
+	filtered     bool // the filter knows what the first pattern needs
+	sure         int  // see prefilter.Need
 	result       replacement
+}
+
+// scratch is what one lookup needs.
+type scratch struct {
+	found   []uint64  // what the filter found
+	offsets []int32   // room for the groups of any rule
+	few     [20]int32 // mostly that is enough for offsets
+	memory  Memory    // of the engine; nil if it has none
+	batch   batch
 }
 
 // Open reads the pattern table called name.
@@ -34,13 +47,14 @@ func Open(syntax *Syntax, env *maptypes.Env, name string, mode maptypes.Mode, fl
 	}
 	p := parser{syntax: syntax, src: &Source{Env: env, Type: syntax.Type, Name: name, Flags: flags}}
 	err := p.src.Each(p.line)
-	t := &Table{src: *p.src, rules: p.rules}
+	t := &Table{src: *p.src, rules: p.rules, first: syntax.First}
 	if err != nil {
 		t.Close()
 		return nil, err
 	}
 	p.stack.Finish(p.src)
-	t.prepare()
+	t.filter = newFilter(t.rules, p.needs)
+	t.prepare(syntax.NewMemory)
 	return &maptypes.Opened{
 		Table: t,
 		Flags: flags | maptypes.FlagPattern,
@@ -49,44 +63,57 @@ func Open(syntax *Syntax, env *maptypes.Env, name string, mode maptypes.Mode, fl
 	}, nil
 }
 
-// prepare makes room for the offsets of the rule with the highest reference.
-func (t *Table) prepare() {
+// prepare says what a lookup needs: room for the offsets of the rule with the
+// highest reference among it.
+func (t *Table) prepare(newMemory func() Memory) {
 	var groups int64
 	for i := range t.rules {
 		groups = max(groups, t.rules[i].result.groups)
 	}
-	t.offsets.New = func() any {
-		room := make([]int32, 2*(groups+1))
-		return &room
+	t.unused.New = func() any {
+		s := &scratch{found: make([]uint64, t.filter.words())}
+		if s.offsets = s.few[:]; 2*(groups+1) > int64(len(s.few)) {
+			s.offsets = make([]int32, 2*(groups+1))
+		}
+		if newMemory != nil {
+			s.memory = newMemory()
+		}
+		return s
 	}
 }
 
 // Lookup implements maptypes.Table. A rule whose pattern cannot be matched to
 // the end is skipped with a warning, whether it is negated or not.
 func (t *Table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error) {
-	for i := 0; i < len(t.rules); i++ {
-		rule := &t.rules[i]
-		if rule.result.groups > 0 {
-			hit, err := t.substitute(ctx, rule, r)
-			if err != nil {
-				return nil, err
+	s := t.unused.Get().(*scratch)
+	defer t.finish(s)
+	t.filter.scan(r.Key, s.found)
+	for i := t.filter.next(s.found, 0); i < len(t.rules); i = t.filter.next(s.found, i+1) {
+		if t.first != nil && r.Trace == nil {
+			if i = t.skip(ctx, s, r.Key, i); i >= len(t.rules) {
+				break
 			}
-			if hit {
-				return r.Buf, nil
-			}
-			continue
 		}
-		hit, err := t.holds(ctx, rule, r.Key, nil)
-		if r.Trace != nil && err == nil {
-			t.explain(r, rule, hit, nil)
+		rule := &t.rules[i]
+		offsets := s.offsets[:2*(rule.result.groups+1)]
+		if rule.result.groups == 0 {
+			offsets = nil
+		}
+		hit, err := t.holds(ctx, rule, rule.possible(s.found, i, len(r.Key)), s.memory, r.Key, offsets)
+		if err != nil {
+			return nil, err
+		}
+		if r.Trace != nil {
+			t.explain(r, rule, hit, offsets)
 		}
 		switch {
-		case err != nil:
-			return nil, err
-		case rule.end == 0 && hit:
-			return rule.result.literal, nil
 		case rule.end > 0 && !hit:
 			i = min(rule.end, len(t.rules)) - 1
+		case rule.end == 0 && hit && offsets == nil:
+			return rule.result.literal, nil
+		case rule.end == 0 && hit:
+			r.Buf = rule.result.appendTo(r.Buf[:0], r.Key, offsets)
+			return r.Buf, nil
 		}
 	}
 	if r.Trace != nil {
@@ -95,35 +122,31 @@ func (t *Table) Lookup(ctx context.Context, r *maptypes.Request) ([]byte, error)
 	return nil, maptypes.ErrNotFound
 }
 
-// substitute tries a rule whose result refers to groups, and leaves the result
-// in r.Buf.
-func (t *Table) substitute(ctx context.Context, rule *rule, r *maptypes.Request) (bool, error) {
-	room := t.offsets.Get().(*[]int32)
-	defer t.offsets.Put(room)
-	offsets := (*room)[:2*(rule.result.groups+1)]
-	hit, err := t.holds(ctx, rule, r.Key, offsets)
-	if hit {
-		r.Buf = rule.result.appendTo(r.Buf[:0], r.Key, offsets)
+// finish keeps s for another lookup.
+func (t *Table) finish(s *scratch) {
+	if s.memory != nil {
+		s.memory.Release()
 	}
-	if r.Trace != nil && err == nil {
-		t.explain(r, rule, hit, offsets)
-	}
-	return hit, err
+	t.unused.Put(s)
 }
 
-// holds reports whether both patterns of a rule agree with the key.
-func (t *Table) holds(ctx context.Context, rule *rule, key []byte, offsets []int32) (bool, error) {
-	hit, err := t.match(ctx, rule.line, rule.first, rule.negate, key, offsets)
+// holds reports whether both patterns of a rule agree with the key. The engine
+// is not asked about a first pattern that cannot match.
+func (t *Table) holds(ctx context.Context, rule *rule, possible bool, memory Memory, key []byte, offsets []int32) (hit bool, err error) {
+	hit = rule.negate
+	if possible {
+		hit, err = t.match(ctx, rule.line, rule.first, rule.negate, memory, key, offsets)
+	}
 	if hit && rule.second != nil {
-		return t.match(ctx, rule.line, rule.second, rule.negateSecond, key, nil)
+		return t.match(ctx, rule.line, rule.second, rule.negateSecond, memory, key, nil)
 	}
 	return hit, err
 }
 
 // match matches one pattern. The only errors are those of ctx.
-func (t *Table) match(ctx context.Context, line int, p Pattern, negate bool, key []byte, offsets []int32) (bool, error) {
+func (t *Table) match(ctx context.Context, line int, p Pattern, negate bool, memory Memory, key []byte, offsets []int32) (bool, error) {
 	if ctx.Err() == nil {
-		hit, err := p.Match(ctx, key, offsets)
+		hit, err := p.Match(ctx, memory, key, offsets)
 		if err == nil {
 			return hit != negate, nil
 		}

@@ -57,16 +57,22 @@ func (re *Regexp) Groups() int { return re.groups }
 // start and end of the first groups, group 0 included, as far as offsets has
 // room; -1 stands for a group that matched nothing. Matching cannot be
 // interrupted, but a *MatchError ends it when it takes too many steps. The error
-// is that of ctx when it ends while others use the engine.
-func (re *Regexp) Match(ctx context.Context, key []byte, offsets []int32) (bool, error) {
-	w, err := take(ctx)
+// is that of ctx when it ends while others use the engine. m can be nil.
+func (re *Regexp) Match(ctx context.Context, m *Memory, key []byte, offsets []int32) (bool, error) {
+	if m == nil {
+		m = &Memory{}
+		defer m.Release()
+	}
+	w, err := m.worker(ctx)
 	if err != nil {
 		return false, err
 	}
-	sane := false
-	defer func() { w.release(sane) }()
+	m.sane = false
 	hit, err := w.match(re, key, offsets)
-	sane = true
+	m.sane = true
+	if err != nil {
+		m.Release() // it took long; others come first
+	}
 	return hit, err
 }
 
@@ -80,7 +86,7 @@ func (re *Regexp) Close() {
 
 // match is Match with the memory of w.
 func (w *worker) match(re *Regexp, key []byte, offsets []int32) (bool, error) {
-	text, err := w.text(key)
+	text, err := w.subject(key)
 	if err != nil {
 		return false, err
 	}

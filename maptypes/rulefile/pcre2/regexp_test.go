@@ -42,7 +42,7 @@ func TestOffsets(t *testing.T) {
 	} {
 		re := compile(t, tc.expr, tc.options)
 		offsets := make([]int32, 2*(re.Groups()+1))
-		hit, err := re.Match(context.Background(), []byte(tc.key), offsets)
+		hit, err := re.Match(context.Background(), nil, []byte(tc.key), offsets)
 		if !hit {
 			offsets = nil
 		}
@@ -65,7 +65,7 @@ func TestCompileError(t *testing.T) {
 func TestLimits(t *testing.T) {
 	ctx := context.Background()
 	pairs := compile(t, "^(?:(a)|(b))*$", 0)
-	if hit, err := pairs.Match(ctx, bytes.Repeat([]byte("ab"), 50_000), nil); err != nil || !hit {
+	if hit, err := pairs.Match(ctx, nil, bytes.Repeat([]byte("ab"), 50_000), nil); err != nil || !hit {
 		t.Errorf("100 kB: %v, %v", hit, err)
 	}
 	for _, tc := range []struct {
@@ -76,12 +76,12 @@ func TestLimits(t *testing.T) {
 		{pairs, bytes.Repeat([]byte("ab"), 1_000_000), "heap limit exceeded"},
 		{compile(t, "^(a+)+\\d", 0), append(bytes.Repeat([]byte("a"), 40), '!'), "match limit exceeded"},
 	} {
-		_, err := tc.re.Match(ctx, tc.key, nil)
+		_, err := tc.re.Match(ctx, nil, tc.key, nil)
 		if bad, ok := errors.AsType[*MatchError](err); !ok || bad.Error() != tc.text {
 			t.Errorf("%d bytes: error %v, want %s", len(tc.key), err, tc.text)
 		}
 	}
-	if hit, err := pairs.Match(ctx, []byte("ab"), nil); err != nil || !hit {
+	if hit, err := pairs.Match(ctx, nil, []byte("ab"), nil); err != nil || !hit {
 		t.Errorf("after the errors: %v, %v", hit, err)
 	}
 }

@@ -20,18 +20,24 @@ static pcre2_match_context *pm_context(uint32_t kib) {
 	return context;
 }
 
-// pm_match matches key and stores the first n offsets. The match data belong to
-// this call alone.
-static int pm_match(const pcre2_code *code, const unsigned char *key, size_t len, int32_t *offsets, int n, pcre2_match_context *context) {
-	pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, 0);
+// pm_match matches key and stores the first n offsets. *data are match data with
+// room for *pairs groups, group 0 included; they are replaced when that is not
+// enough.
+static int pm_match(const pcre2_code *code, const unsigned char *key, size_t len, int32_t *offsets, int n, pcre2_match_context *context, pcre2_match_data **data, int *pairs, int need) {
 	int i, rc;
 
-	if (data == 0)
+	if (need > *pairs) {
+		pcre2_match_data_free(*data);
+		*pairs = need < 16 ? 16 : need;
+		*data = pcre2_match_data_create(*pairs, 0);
+	}
+	if (*data == 0) {
+		*pairs = 0;
 		return PCRE2_ERROR_NOMEMORY;
-	rc = pcre2_match(code, key, len, 0, 0, data, context);
+	}
+	rc = pcre2_match(code, key, len, 0, 0, *data, context);
 	for (i = 0; rc > 0 && i < n; i++)
-		offsets[i] = (int32_t) pcre2_get_ovector_pointer(data)[i];
-	pcre2_match_data_free(data);
+		offsets[i] = (int32_t) pcre2_get_ovector_pointer(*data)[i];
 	return rc;
 }
 */
@@ -71,6 +77,22 @@ func Compile(expr string, options uint32) (*Regexp, error) {
 	return &Regexp{code: code, groups: int(groups)}, nil
 }
 
+// Memory is what matching needs besides the expression. The matches of one
+// lookup, which one goroutine makes, go faster with the same Memory. The zero
+// Memory is ready for use.
+type Memory struct {
+	data  *C.pcre2_match_data
+	pairs C.int // groups that there is room for
+}
+
+// Release ends a lookup. The memory can be used for another one.
+func (m *Memory) Release() {
+	if m.data != nil {
+		C.pcre2_match_data_free(m.data)
+		*m = Memory{}
+	}
+}
+
 // Groups returns the number of groups.
 func (re *Regexp) Groups() int { return re.groups }
 
@@ -80,8 +102,13 @@ var none = [1]byte{}
 // Match reports whether the expression matches somewhere in key, and stores the
 // start and end of the first groups, group 0 included, as far as offsets has
 // room; -1 stands for a group that matched nothing. Matching cannot be
-// interrupted, but a *MatchError ends it when it takes too many steps.
-func (re *Regexp) Match(_ context.Context, key []byte, offsets []int32) (bool, error) {
+// interrupted, but a *MatchError ends it when it takes too many steps. m can be
+// nil.
+func (re *Regexp) Match(_ context.Context, m *Memory, key []byte, offsets []int32) (bool, error) {
+	if m == nil {
+		m = &Memory{}
+		defer m.Release()
+	}
 	text := &none[0]
 	if len(key) > 0 {
 		text = &key[0]
@@ -90,7 +117,7 @@ func (re *Regexp) Match(_ context.Context, key []byte, offsets []int32) (bool, e
 	if len(offsets) > 0 {
 		room = (*C.int32_t)(unsafe.Pointer(&offsets[0]))
 	}
-	rc := C.pm_match(re.code, (*C.uchar)(unsafe.Pointer(text)), C.size_t(len(key)), room, C.int(len(offsets)), matchContext())
+	rc := C.pm_match(re.code, (*C.uchar)(unsafe.Pointer(text)), C.size_t(len(key)), room, C.int(len(offsets)), matchContext(), &m.data, &m.pairs, C.int(re.groups+1))
 	switch {
 	case rc == C.PCRE2_ERROR_NOMATCH:
 		return false, nil

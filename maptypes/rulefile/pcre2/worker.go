@@ -25,6 +25,8 @@ type worker struct {
 	pairs   int
 	key     uintptr // size bytes
 	size    int
+	last    *byte // the key in there, of the lookup in progress
+	length  int   // of it, in bytes
 }
 
 const scratchSize = 16 + 256
