@@ -172,7 +172,7 @@ var ownClientParameters = map[string][]string{
 	"ldap":     append([]string{"password_file"}, withServer...),
 	"memcache": withServer,
 	"mongodb":  append([]string{"uri_file"}, withServer...),
-	"mysql":    append([]string{"password_file"}, withServer...),
+	"mysql":    append([]string{"password_file", "pipeline"}, withServer...),
 	"pgsql":    append([]string{"password_file"}, withServer...),
 	"sqlite":   withServer,
 	"redis": append([]string{

@@ -64,12 +64,13 @@ func TestLargeTables(t *testing.T) {
 				continue // postmap -s is too new for it
 			}
 			t.Run(typ+option, func(t *testing.T) {
-				p := newPlace(t)
+				// Postfix's postmap no longer folds keys when it has raised the size of an lmdb file.
+				p := newPlace(t, "lmdb_map_size = 100000000")
 				p.write("t", largeSource(120_000))
 				built := p.theirs("", option, typ+":t")
 				want := sortedLines(p.theirs("", "-s", typ+":t").stdout)
 				if got := p.ours("", option, typ+":t"); got != built {
-					t.Errorf("postmap %s: %+v, want %+v", option, got, built)
+					t.Errorf("postmap %s: exit %d and %d bytes of warnings, want %d and %d", option, got.exit, len(got.stderr), built.exit, len(built.stderr))
 				}
 				if got := sortedLines(p.theirs("", "-s", typ+":t").stdout); got != want || strings.Count(want, "\n") < 110_000 {
 					t.Errorf("%d bytes, want %d", len(got), len(want))

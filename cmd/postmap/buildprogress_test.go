@@ -115,11 +115,12 @@ func TestProgress(t *testing.T) {
 	shown.write(t, lines)
 	other.write(t, lines)
 	output := readUntil(t, master, "", "t: 500 lines")
-	// A log line does not share its line.
-	shown.write(t, "no-value\n")
-	other.write(t, "no-value\n")
+	// A log line does not share its line. It comes when the line after the wrong one shows that this is not continued.
+	const more = "no-value\nkey2 value\n"
+	shown.write(t, more)
+	other.write(t, more)
 	output = readUntil(t, master, output, "\n")
-	output = readUntil(t, master, output, "t: 501 lines")
+	output = readUntil(t, master, output, "t: 502 lines")
 	for _, b := range []*pipedBuild{shown, other} {
 		b.source.Close()
 		if err := b.Wait(); err != nil {

@@ -188,9 +188,7 @@ func (m *MariaDB) Restart() {
 // Freeze stops the server with SIGSTOP: it keeps its connections and answers nothing until Thaw.
 func (m *MariaDB) Freeze() {
 	m.t.Helper()
-	if err := m.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		m.t.Fatal(err)
-	}
+	FreezeProcess(m.t, m.cmd.Process.Pid)
 }
 
 // Thaw lets a frozen server go on.

@@ -75,10 +75,16 @@ func (m *Memcached) Start() {
 	}
 }
 
-// Signal sends a signal to the server: SIGSTOP makes it silent.
-func (m *Memcached) Signal(sig syscall.Signal) {
+// Freeze stops the server with SIGSTOP: it keeps its connections and answers nothing until Thaw.
+func (m *Memcached) Freeze() {
 	m.t.Helper()
-	if err := m.cmd.Process.Signal(sig); err != nil {
+	FreezeProcess(m.t, m.cmd.Process.Pid)
+}
+
+// Thaw lets a frozen server go on.
+func (m *Memcached) Thaw() {
+	m.t.Helper()
+	if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		m.t.Fatal(err)
 	}
 }

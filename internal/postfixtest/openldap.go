@@ -247,27 +247,7 @@ func (o *OpenLDAP) end(sig syscall.Signal) {
 // Freeze stops the server with SIGSTOP: it keeps its connections and answers nothing until Thaw.
 func (o *OpenLDAP) Freeze() {
 	o.t.Helper()
-	o.signal(syscall.SIGSTOP)
-	for deadline := time.Now().Add(patience); !o.frozen(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			o.t.Fatal("the directory server does not stop")
-		}
-	}
-}
-
-// frozen reports whether all threads of the server have stopped, which they do one by one.
-func (o *OpenLDAP) frozen() bool {
-	states, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", o.cmd.Process.Pid))
-	if err != nil || len(states) == 0 {
-		return false
-	}
-	for _, path := range states {
-		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), ") T ") {
-			return false
-		}
-	}
-	return true
+	FreezeProcess(o.t, o.cmd.Process.Pid)
 }
 
 // Thaw lets a frozen server go on.

@@ -222,7 +222,14 @@ func (p *PostgreSQL) Restart() {
 }
 
 // Freeze stops the server's processes with SIGSTOP: they keep their connections and answer nothing until Thaw.
-func (p *PostgreSQL) Freeze() { p.signal(syscall.SIGSTOP) }
+func (p *PostgreSQL) Freeze() {
+	p.t.Helper()
+	server := p.cmd.Process.Pid
+	FreezeProcess(p.t, server) // it starts no more processes now
+	for _, pid := range childrenOf(server) {
+		FreezeProcess(p.t, pid)
+	}
+}
 
 // Thaw lets a frozen server go on.
 func (p *PostgreSQL) Thaw() { p.signal(syscall.SIGCONT) }

@@ -17,6 +17,9 @@ var errClosed = errors.New("the table is closed")
 // errBusy says that no connection became free in time.
 var errBusy = errors.New("all connections are in use (max_connections)")
 
+// errSpent says the same of all connections of this process.
+var errSpent = errors.New("all connections of this process are in use (proxymapd_backend_connections)")
+
 // errSlow says that the attempt to connect has taken too long.
 var errSlow = maptypes.SystemError(syscall.ETIMEDOUT)
 

@@ -19,6 +19,8 @@ type Hosts[C Conn] struct {
 	InOrder bool
 
 	servers []*server[C]
+	users   map[*server[C]]*user[C] // what the table has of each
+	lookups inFlight
 	shared  *Shared[C]
 	limits  Limits
 	log     Log
@@ -28,9 +30,12 @@ type Hosts[C Conn] struct {
 // Join returns the servers of the table called "type:name". Connections are
 // made when they are needed.
 func (sh *Shared[C]) Join(table string, servers []Server[C], limits Limits, log Log) *Hosts[C] {
-	h := &Hosts[C]{shared: sh, limits: limits, log: log, table: table}
+	sh.limit(limits.AllConnections)
+	h := &Hosts[C]{shared: sh, limits: limits, log: log, table: table, users: map[*server[C]]*user[C]{}}
 	for _, s := range servers {
-		h.servers = append(h.servers, sh.join(h, s))
+		joined := sh.join(h, s)
+		h.servers = append(h.servers, joined)
+		h.users[joined] = joined.users[h].user
 	}
 	return h
 }
@@ -47,6 +52,10 @@ func (h *Hosts[C]) Close() {
 // error of Do that is not ask's has class ErrRetry; it is ErrRetry itself, with
 // no text, when what happened is in the log already.
 func (h *Hosts[C]) Do(ctx context.Context, ask func(ctx context.Context, conn C) error) error {
+	if !h.lookups.begin(h.limits.MaxLookups) {
+		return h.tooMany()
+	}
+	defer h.lookups.end()
 	lookup, cancel := context.WithTimeout(ctx, h.limits.LookupTimeout)
 	defer cancel()
 	var failed error
@@ -103,7 +112,7 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // logged reports whether the attempt to connect has logged what went wrong.
 func (e *dialError) logged() bool {
-	return e.err != errBusy && e.err != errLate && !errors.Is(e.err, ErrFull)
+	return e.err != errBusy && e.err != errSpent && e.err != errLate && !errors.Is(e.err, ErrFull)
 }
 
 // ask is try, with a trace if there is one.
@@ -117,19 +126,28 @@ func (h *Hosts[C]) ask(ctx context.Context, s *server[C], more bool, ask func(co
 // try asks one server. The error is made by Lost when another server, or the
 // same one on another connection, may do better.
 func (h *Hosts[C]) try(ctx context.Context, s *server[C], more bool, ask func(context.Context, C) error) error {
-	connecting, cancel := h.share(ctx, more)
-	defer cancel()
-	l, fresh, err := s.get(connecting, h)
+	var l *link[C]
+	var fresh bool
+	var err error
+	connecting := ctx
+	if l = s.pool.take(h.users[s]); l != nil {
+		explainConnection(ctx, true, nil)
+	} else {
+		var cancel context.CancelFunc
+		connecting, cancel = h.share(ctx, more)
+		defer cancel()
+		l, fresh, err = s.get(connecting, h)
+	}
 	for {
 		if err != nil {
 			return Lost(&dialError{s.Name, err})
 		}
 		err = ask(ctx, l.conn)
 		if !IsLost(err) {
-			s.pool.put(l)
+			s.pool.put(l, h.users[s])
 			return err
 		}
-		s.pool.drop(l)
+		s.pool.drop(l, h.users[s])
 		if ctx.Err() == context.Canceled {
 			return maptypes.ErrRetry // the requestor has gone
 		}
@@ -144,7 +162,7 @@ func (h *Hosts[C]) try(ctx context.Context, s *server[C], more bool, ask func(co
 			return err
 		}
 		fresh = true
-		if l, err = s.pool.get(connecting, false); l == nil && err == nil {
+		if l, err = s.pool.get(connecting, h.users[s], false); l == nil && err == nil {
 			l, err = s.connectFor(connecting, h)
 			explainNew(ctx, err)
 		}
@@ -176,6 +194,9 @@ func (h *Hosts[C]) tolerance() int {
 // for the latter. Servers that are down and were so for long enough are looked
 // after meanwhile.
 func (h *Hosts[C]) candidates() []*server[C] {
+	if len(h.servers) == 1 && h.servers[0].usable(h) {
+		return h.servers[:1:1]
+	}
 	type ranked struct {
 		server *server[C]
 		rank   int

@@ -8,17 +8,23 @@ import (
 
 // Limits bound what a table takes from its servers. Tables that share a server
 // may differ: then the smallest value holds for all of them, except for
-// LookupTimeout, which is each table's own.
+// LookupTimeout and MaxLookups, which are each table's own.
 type Limits struct {
 	MaxConnections int           // to one server
 	IdleInterval   time.Duration // after which an unused connection is closed
 	Lifetime       time.Duration // after which a connection is not used again
 	RetryInterval  time.Duration // that a server is skipped for when it is down
 	LookupTimeout  time.Duration // after which a lookup is given up
+	MaxLookups     int           // in progress, with those that wait for a connection; 0: 1000
+	AllConnections int           // of this process, to all servers; 0: no limit
 }
 
+// AllConnections is the main.cf parameter that limits all connections of this
+// process.
+const AllConnections = "proxymapd_backend_connections"
+
 // ReadLimits reads max_connections, idle_interval, connection_lifetime,
-// retry_interval and lookup_timeout.
+// retry_interval, lookup_timeout and max_lookups, and the limit in main.cf.
 func ReadLimits(cf *tablecf.Settings) Limits {
 	return Limits{
 		MaxConnections: cf.Int("max_connections", 16, 1),
@@ -26,6 +32,8 @@ func ReadLimits(cf *tablecf.Settings) Limits {
 		Lifetime:       cf.Seconds("connection_lifetime", time.Hour, time.Second),
 		RetryInterval:  cf.Seconds("retry_interval", time.Minute, time.Second),
 		LookupTimeout:  cf.Seconds("lookup_timeout", 5*time.Second, time.Second),
+		MaxLookups:     cf.Int("max_lookups", maxLookups, 1),
+		AllConnections: cf.MainInt(AllConnections, 0, 0),
 	}
 }
 

@@ -47,16 +47,43 @@ type server[C Conn] struct {
 	Server[C]
 	pool    pool[C]
 	breaker breaker
-	users   map[*Hosts[C]]int // how many times each table lists the server
-	open    context.Context   // until the last table is closed
+	users   map[*Hosts[C]]*membership[C]
+	open    context.Context // until the last table is closed
 	shut    context.CancelFunc
+}
+
+// membership is one table's part in a server.
+type membership[C Conn] struct {
+	times int // that the table lists the server
+	*user[C]
 }
 
 // Shared holds the servers of one type that the tables of this process use. The
 // zero value is ready.
 type Shared[C Conn] struct {
+	// Local says that these are no connections to servers, but to files, say:
+	// the limit of the process does not count them.
+	Local bool
+
 	mu      sync.Mutex
 	servers map[string]*server[C]
+	budget  *budget // nil before the first Join
+}
+
+// limit sets the limit of all connections of this process.
+func (sh *Shared[C]) limit(n int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	switch {
+	case sh.budget != nil:
+	case sh.Local:
+		sh.budget = new(budget)
+	default:
+		sh.budget = &worker
+	}
+	if !sh.Local {
+		sh.budget.setLimit(n)
+	}
 }
 
 // join adds a table to the users of a server.
@@ -68,11 +95,16 @@ func (sh *Shared[C]) join(h *Hosts[C], s Server[C]) *server[C] {
 	}
 	joined := sh.servers[s.Key]
 	if joined == nil {
-		joined = &server[C]{Server: s, users: map[*Hosts[C]]int{}}
+		joined = &server[C]{Server: s, users: map[*Hosts[C]]*membership[C]{}}
+		joined.pool.budget = sh.budget
+		sh.budget.add(&joined.pool)
 		joined.open, joined.shut = context.WithCancel(context.Background())
 		sh.servers[s.Key] = joined
 	}
-	joined.users[h]++
+	if joined.users[h] == nil {
+		joined.users[h] = &membership[C]{user: joined.pool.join()}
+	}
+	joined.users[h].times++
 	joined.settle()
 	return joined
 }
@@ -81,10 +113,12 @@ func (sh *Shared[C]) join(h *Hosts[C], s Server[C]) *server[C] {
 func (sh *Shared[C]) part(h *Hosts[C], s *server[C]) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if s.users[h]--; s.users[h] > 0 {
+	m := s.users[h]
+	if m.times--; m.times > 0 {
 		return
 	}
 	delete(s.users, h)
+	s.pool.part(m.user)
 	if len(s.users) == 0 {
 		delete(sh.servers, s.Key)
 		s.shut()
@@ -109,7 +143,7 @@ func (s *server[C]) settle() {
 }
 
 // connect makes a connection in the room that the pool has given.
-func (s *server[C]) connect(timeout, retry time.Duration, log *Log) (*link[C], error) {
+func (s *server[C]) connect(u *user[C], timeout, retry time.Duration, log *Log) (*link[C], error) {
 	ctx, cancel := context.WithTimeout(s.open, timeout)
 	defer cancel()
 	start := time.Now()
@@ -119,12 +153,12 @@ func (s *server[C]) connect(timeout, retry time.Duration, log *Log) (*link[C], e
 		if s.breaker.success() {
 			log.Infof("%s is available again", log.server(s.Name))
 		}
-		return &link[C]{conn: conn, born: time.Now()}, nil
+		return s.pool.made(conn), nil
 	case errors.Is(err, ErrFull):
-		s.pool.leave(true)
+		s.pool.leave(u, true)
 		return nil, err
 	case s.open.Err() != nil:
-		s.pool.leave(false)
+		s.pool.leave(u, false)
 		return nil, errClosed
 	case ctx.Err() != nil:
 		err = errSlow
@@ -132,7 +166,7 @@ func (s *server[C]) connect(timeout, retry time.Duration, log *Log) (*link[C], e
 	if s.breaker.failure(time.Since(start), retry, err.Error()) {
 		log.Warnf("connect to %s: %v", log.server(s.Name), err)
 	}
-	s.pool.leave(false)
+	s.pool.leave(u, false)
 	return nil, err
 }
 
@@ -146,9 +180,10 @@ type made[C Conn] struct {
 // attempt goes on without it, for the next one: a server that is slow to connect
 // to would never be reached otherwise.
 func (s *server[C]) connectFor(ctx context.Context, h *Hosts[C]) (*link[C], error) {
+	u := h.users[s]
 	result := make(chan made[C], 1)
 	go func() {
-		l, err := s.connect(h.limits.LookupTimeout, h.limits.RetryInterval, &h.log)
+		l, err := s.connect(u, h.limits.LookupTimeout, h.limits.RetryInterval, &h.log)
 		result <- made[C]{l, err}
 	}()
 	select {
@@ -158,7 +193,7 @@ func (s *server[C]) connectFor(ctx context.Context, h *Hosts[C]) (*link[C], erro
 	}
 	go func() {
 		if m := <-result; m.link != nil {
-			s.pool.put(m.link)
+			s.pool.put(m.link, u)
 		}
 	}()
 	return nil, errLate
@@ -168,7 +203,7 @@ func (s *server[C]) connectFor(ctx context.Context, h *Hosts[C]) (*link[C], erro
 func (s *server[C]) get(ctx context.Context, h *Hosts[C]) (l *link[C], fresh bool, err error) {
 	var full error
 	for {
-		l, err = s.pool.get(ctx, full != nil)
+		l, err = s.pool.get(ctx, h.users[s], full != nil)
 		if err == ErrFull {
 			err = full // in the server's words
 		}
@@ -194,12 +229,13 @@ func (s *server[C]) probe(h *Hosts[C]) <-chan struct{} {
 	return s.breaker.probe(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), probePause)
 		defer cancel()
-		l, err := s.pool.get(ctx, false)
+		u := h.users[s]
+		l, err := s.pool.get(ctx, u, false)
 		if l == nil && err == nil {
-			l, _ = s.connect(h.limits.LookupTimeout/2, h.limits.RetryInterval, &h.log)
+			l, _ = s.connect(u, h.limits.LookupTimeout/2, h.limits.RetryInterval, &h.log)
 		}
 		if l != nil {
-			s.pool.put(l)
+			s.pool.put(l, u)
 		}
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -138,12 +137,12 @@ func TestSilentServer(t *testing.T) {
 	if err := update(h, "k", "v"); err != nil {
 		t.Fatal(err)
 	}
-	server.Signal(syscall.SIGSTOP)
+	server.Freeze()
 	_, err := streamtest.Get(context.Background(), h, "k")
 	if maptypes.Class(err) != maptypes.ErrRetry || !strings.HasSuffix(err.Error(), ": I/O error: time limit exceeded") {
 		t.Errorf("lookup at a stopped server: %v", err)
 	}
-	server.Signal(syscall.SIGCONT)
+	server.Thaw()
 	wantValue(t, h, "k", "v")
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
+	"time"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 
@@ -17,6 +19,7 @@ import (
 // conn is one connection to a server.
 type conn struct {
 	raw                rawConn
+	wire               *wire      // nil with TLS, whose content only the library sees
 	charset            *multibyte // nil when all bytes of special characters are special
 	noBackslashEscapes bool       // the SQL mode of that name is on
 }
@@ -29,21 +32,65 @@ type rawConn interface {
 }
 
 // Alive reports whether the server has not closed the connection.
-func (c *conn) Alive() bool { return c.raw.ResetSession(context.Background()) == nil }
+func (c *conn) Alive() bool {
+	if c.wire != nil {
+		return c.wire.alive()
+	}
+	return c.raw.ResetSession(context.Background()) == nil
+}
 
-// Close ends the connection.
-func (c *conn) Close() error { return c.raw.Close() }
+// Room is that of backend.Sharer.
+func (c *conn) Room() bool { return c.wire != nil && c.wire.room() }
+
+var _ backend.Sharer = (*conn)(nil)
+
+// Close ends the connection. The server is told, unless it is at work.
+func (c *conn) Close() error {
+	if c.wire != nil && c.wire.busy() {
+		c.wire.fail(errLost)
+	}
+	err := c.raw.Close()
+	if c.wire != nil {
+		c.wire.fail(errLost)
+	}
+	return err
+}
 
 // dial makes a connection that is ready for queries.
-func dial(ctx context.Context, connector driver.Connector, charset string) (*conn, error) {
+func dial(ctx context.Context, s *settings, config *mysqldriver.Config) (*conn, error) {
+	var login *tap
+	if config.TLS == nil {
+		config = config.Clone()
+		config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			var dialer net.Dialer // keeps TCP connections alive
+			plain, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			login = &tap{Conn: plain}
+			return login, nil
+		}
+	}
+	connector, err := connectorFor(config)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, dialFailed(err)
 	}
-	c := &conn{raw: raw.(rawConn), charset: multibytes[strings.ToLower(charset)]}
-	if err := c.prepare(ctx, charset); err != nil {
+	c := &conn{raw: raw.(rawConn), charset: multibytes[strings.ToLower(s.charset)]}
+	if err := c.prepare(ctx, s.charset); err != nil {
 		c.Close()
 		return nil, err
+	}
+	if login != nil {
+		// The deadlines are those of the login.
+		if err := login.Conn.SetDeadline(time.Time{}); err != nil {
+			c.Close()
+			return nil, maptypes.SystemError(err)
+		}
+		c.wire = newWire(login.Conn, login.eof, s.pipeline)
 	}
 	return c, nil
 }
@@ -51,10 +98,10 @@ func dial(ctx context.Context, connector driver.Connector, charset string) (*con
 // prepare sets the character set, and finds out how to quote.
 func (c *conn) prepare(ctx context.Context, charset string) error {
 	ignore := func([]byte) error { return nil }
-	if _, err := c.query(ctx, "SET NAMES "+charset, ignore); err != nil {
+	if _, err := c.query(ctx, []byte("SET NAMES "+charset), ignore); err != nil {
 		return fmt.Errorf("dict_mysql: mysql_set_character_set '%s' failed: %w", charset, dialFailed(err))
 	}
-	_, err := c.query(ctx, "SELECT @@SESSION.sql_mode", func(mode []byte) error {
+	_, err := c.query(ctx, []byte("SELECT @@SESSION.sql_mode"), func(mode []byte) error {
 		c.noBackslashEscapes = strings.Contains(string(mode), "NO_BACKSLASH_ESCAPES")
 		return nil
 	})
@@ -71,8 +118,11 @@ var errMultiple = errors.New("multiple result sets")
 // nil. The rest of the result is not read when add returns an error. got reports
 // whether there was a result set. The connection is of further use unless the
 // error was made by backend.Lost.
-func (c *conn) query(ctx context.Context, statement string, add func([]byte) error) (got bool, err error) {
-	rows, err := c.raw.QueryContext(ctx, statement, nil)
+func (c *conn) query(ctx context.Context, statement []byte, add func([]byte) error) (got bool, err error) {
+	if c.wire != nil {
+		return c.wire.query(ctx, statement, add)
+	}
+	rows, err := c.raw.QueryContext(ctx, string(statement), nil)
 	if err != nil {
 		return false, lostUnlessServer(err)
 	}
@@ -119,7 +169,7 @@ func lostUnlessServer(err error) error {
 	switch {
 	case shutsDown(err):
 		return backend.Lost(reason(err))
-	case err == errMultiple, isServerError(err), errors.Is(err, maptypes.ErrRetry):
+	case err == errMultiple, err == errLongStatement, isServerError(err), errors.Is(err, maptypes.ErrRetry):
 		return err
 	}
 	return backend.Lost(reason(err))

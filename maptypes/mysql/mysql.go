@@ -102,7 +102,7 @@ func (t *table) ask(ctx context.Context, c *conn, key *query.Parts, buf []byte) 
 		result.Trace.Begin("", "query: %s", maptypes.Printable(statement))
 		defer func() { result.Trace.End(query.Rows(result, err)) }()
 	}
-	got, err := c.query(ctx, string(statement), result.Add)
+	got, err := c.query(ctx, statement, result.Add)
 	if err != nil {
 		return nil, t.failed(err)
 	}
@@ -119,6 +119,8 @@ func (t *table) failed(err error) error {
 	switch {
 	case err == errMultiple:
 		return maptypes.Retryf("%s: query failed: multiple result sets returning data are not supported", t.name)
+	case err == errLongStatement:
+		return maptypes.Retryf("%s: query failed: %w", t.name, err)
 	case backend.IsLost(err) || !isServerError(err):
 		return err
 	case errors.As(err, &later):

@@ -19,6 +19,9 @@ import (
 	"github.com/proxymapd/proxymapd/maptypes/textfile"
 )
 
+// defaultPipeline is how many queries a connection has in progress.
+const defaultPipeline = 32
+
 // settings are what a table needs to reach its servers.
 type settings struct {
 	targets                []backend.Target
@@ -27,6 +30,7 @@ type settings struct {
 	options                *options
 	security               *security
 	limits                 backend.Limits
+	pipeline               int      // limit of queries in progress on one connection
 	files                  []string // besides the table's own
 }
 
@@ -44,6 +48,7 @@ func readSettings(cf *tablecf.Settings) (*settings, error) {
 		return nil, err
 	}
 	s.files = append(s.options.files, s.security.files...)
+	s.pipeline = cf.Int("pipeline", defaultPipeline, 1)
 	s.charset = cf.Required("charset", "utf8mb4")
 	s.dbname = cf.Required("dbname", "")
 	s.readUser(cf)
@@ -111,17 +116,12 @@ func (s *settings) server(target backend.Target) backend.Server[*conn] {
 		address = net.JoinHostPort(host, s.port(target))
 	}
 	config := s.config(network, address, host)
-	charset := s.charset
 	return backend.Server[*conn]{
-		Key:  strings.Join([]string{network, address, host, s.user, s.password, s.dbname, s.charset, s.security.digest}, "\x00"),
+		Key:  strings.Join([]string{network, address, host, s.user, s.password, s.dbname, s.charset, s.security.digest, strconv.Itoa(s.pipeline)}, "\x00"),
 		Name: target.Text,
 		Unix: network == "unix",
 		Dial: func(ctx context.Context) (*conn, error) {
-			connector, err := connectorFor(config)
-			if err != nil {
-				return nil, err
-			}
-			return dial(ctx, connector, charset)
+			return dial(ctx, s, config)
 		},
 	}
 }

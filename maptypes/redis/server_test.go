@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proxymapd/proxymapd/internal/postfixtest"
 	"github.com/proxymapd/proxymapd/internal/testenv"
 )
 
@@ -141,7 +142,7 @@ func (s *server) signal(sig syscall.Signal) {
 	}
 }
 
-func (s *server) freeze() { s.signal(syscall.SIGSTOP) }
+func (s *server) freeze() { postfixtest.FreezeProcess(s.t, s.cmd.Process.Pid) }
 func (s *server) thaw()   { s.signal(syscall.SIGCONT) }
 
 // try has the server perform a command and returns what redis-cli prints.

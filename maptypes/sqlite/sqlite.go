@@ -24,7 +24,7 @@ var Driver = maptypes.Driver{Type: Type, Open: open}
 
 // databases are those that the open tables of this process use. A file takes the
 // place of a server.
-var databases backend.Shared[*conn]
+var databases = backend.Shared[*conn]{Local: true}
 
 // table is one open table.
 type table struct {

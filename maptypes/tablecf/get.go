@@ -80,3 +80,25 @@ func (s *Settings) Seconds(name string, def, least time.Duration) time.Duration 
 	}
 	return d
 }
+
+// MainInt returns the value, not less than least, of a number in main.cf that is
+// not the table's own.
+func (s *Settings) MainInt(name string, def, least int) int {
+	if s.main == nil {
+		return def
+	}
+	text, ok := s.main(name)
+	if !ok || text == "" {
+		return def
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	switch {
+	case err != nil:
+		s.fail("bad numerical configuration: %s = %s", name, text)
+		return def
+	case int(n) < least:
+		s.fail("invalid %s parameter value %d < %d", name, n, least)
+		return def
+	}
+	return int(n)
+}

@@ -23,6 +23,7 @@ type Settings struct {
 	name   string // as in "type:name"
 	values map[string]value
 	param  func(name string) (string, bool) // main.cf; nil when there is a file
+	main   func(name string) (string, bool) // main.cf, or nil
 	asked  map[string]bool
 	warnf  func(format string, args ...any)
 	files  []string // besides the table's own
@@ -37,7 +38,7 @@ type value struct {
 // Load reads the settings of the table called name: a file when the name begins
 // with a slash or a dot, else parameters of main.cf.
 func Load(env *maptypes.Env, name string) (*Settings, error) {
-	s := &Settings{name: name, asked: map[string]bool{}, warnf: env.Warnf}
+	s := &Settings{name: name, asked: map[string]bool{}, warnf: env.Warnf, main: env.Param}
 	if !s.isFile() {
 		s.param = env.Param
 		if s.param == nil {

@@ -42,6 +42,9 @@ func ReadLimits(env *maptypes.Env, typ string, def backend.Limits) (backend.Limi
 		*timer.value = d
 	}
 	var err error
+	if limits.AllConnections, err = number(env, backend.AllConnections, 0, 0); err != nil {
+		return limits, err
+	}
 	limits.MaxConnections, err = Int(env, prefix+"max_connections", def.MaxConnections)
 	return limits, err
 }
@@ -49,6 +52,11 @@ func ReadLimits(env *maptypes.Env, typ string, def backend.Limits) (backend.Limi
 // Int returns the value of a main.cf parameter that is a positive number, or def
 // when it is not there.
 func Int(env *maptypes.Env, name string, def int) (int, error) {
+	return number(env, name, def, 1)
+}
+
+// number is Int for a number that is not less than least.
+func number(env *maptypes.Env, name string, def, least int) (int, error) {
 	text, ok := param(env, name)
 	if !ok {
 		return def, nil
@@ -57,8 +65,8 @@ func Int(env *maptypes.Env, name string, def int) (int, error) {
 	if err != nil {
 		return 0, maptypes.Configf("bad numerical configuration: %s = %s", name, text)
 	}
-	if n < 1 {
-		return 0, maptypes.Configf("invalid %s parameter value %d < 1", name, n)
+	if int(n) < least {
+		return 0, maptypes.Configf("invalid %s parameter value %d < %d", name, n, least)
 	}
 	return int(n), nil
 }
