@@ -27,7 +27,7 @@ export GOFLAGS
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build static demo packages test test-static race fuzz bench bench-go bench-maps profile lint install uninstall man clean
+.PHONY: help build static demo packages test test-static race fuzz bench bench-go bench-maps bench-build profile lint install uninstall man clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -70,6 +70,9 @@ bench-go: ## run the Go benchmarks that match BENCH in PKG
 
 bench-maps: packages ## lookups per second of each map type beside Postfix's (as root; takes some minutes)
 	$(GO) test -timeout 60m -run '^$$' -bench '^BenchmarkMaps$$' -benchtime 1x ./test/
+
+bench-build: packages ## how long postmap takes to build tables of a million lines, beside Postfix's
+	$(GO) test -timeout 60m -run '^$$' -bench '^BenchmarkBuild$$' -benchtime 1x ./test/
 
 profile: ## profile the benchmarks of one package: make profile PKG=./protocol BENCH=Read
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -cpuprofile cpu.prof -memprofile mem.prof -o bench.test $(PKG)

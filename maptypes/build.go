@@ -53,6 +53,7 @@ func (b *Build) Commit() error {
 		b.Abort()
 		return err
 	}
+	defer lookAgain()
 	return b.builder.Commit()
 }
 

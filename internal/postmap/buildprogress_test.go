@@ -3,18 +3,30 @@ package postmap
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// terminal counts what is written to it.
-type terminal struct{ bytes.Buffer }
+// terminal keeps what is written to it.
+type terminal struct {
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.output.Write(p)
+}
 
 // take returns what was written since the last time.
 func (t *terminal) take() string {
-	defer t.Reset()
-	return t.String()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer t.output.Reset()
+	return t.output.String()
 }
 
 func eighty() int { return 80 }

@@ -2,12 +2,16 @@
 // constant databases, as Postfix's postmap makes and reads them. The files that
 // Create makes equal Postfix's byte for byte.
 //
-// The file is read with pread(2) and not mapped into memory: a file that is
-// truncated or overwritten under a reader ends in an error and not in a SIGBUS.
+// A file of up to maxCopy bytes is copied into memory when it is opened, a larger
+// one is mapped (package filemap). Of a mapped file that is truncated under a
+// reader the rest is read with pread(2), which tells its end.
 package cdb
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 
@@ -34,10 +38,16 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 	if err != nil {
 		return nil, indexed.OpenError(path, err)
 	}
-	t := &table{reader: reader{src: f}, file: f, label: Type + ":" + path, flags: indexed.TryBoth(flags) | maptypes.FlagFixed}
+	t := &table{file: f, label: Type + ":" + path, flags: indexed.TryBoth(flags) | maptypes.FlagFixed}
 	info, err := f.Stat()
 	if err == nil {
+		t.reader.src, err = source(f, info.Size())
+	}
+	if err == nil {
 		err = t.reader.init(info.Size())
+	}
+	if err == nil && t.size > maxCopy {
+		err = t.mapFile(info.ModTime())
 	}
 	if err != nil {
 		f.Close()
@@ -54,4 +64,21 @@ func open(env *maptypes.Env, name string, mode maptypes.Mode, flags maptypes.Fla
 		Label: t.label,
 		Watch: []string{path},
 	}, nil
+}
+
+// maxCopy is the size in bytes of the largest file that is copied into memory.
+const maxCopy = 16 << 20
+
+// source returns what lookups read: a copy of the file, or the file if it is large.
+func source(f *os.File, size int64) (io.ReaderAt, error) {
+	if size > maxCopy {
+		return f, nil
+	}
+	content := make([]byte, size)
+	if _, err := f.ReadAt(content, 0); errors.Is(err, io.EOF) {
+		return nil, errDamaged
+	} else if err != nil {
+		return nil, err
+	}
+	return bytes.NewReader(content), nil
 }

@@ -16,7 +16,7 @@ import (
 // one, which is why the driver has a reader and a writer of its own.
 const hashZero = "s9nrcue"
 
-func testEnv(t *testing.T) *maptypes.Env {
+func testEnv(t testing.TB) *maptypes.Env {
 	logf := func(format string, args ...any) { t.Logf(format, args...) }
 	return &maptypes.Env{
 		Registry: maptypes.NewRegistry(cdb.Driver),

@@ -28,6 +28,14 @@ type hashTable struct {
 	slots uint32
 }
 
+// pointerSize is the size of a pointer in the file.
+const pointerSize = headerSize / tables
+
+// hashTableAt returns what a pointer says.
+func hashTableAt(pointer []byte) hashTable {
+	return hashTable{pos: int64(le.Uint32(pointer)), slots: le.Uint32(pointer[4:])}
+}
+
 // slotsAtOnce is how many slots one read gets; a probe seldom needs more.
 const slotsAtOnce = 16
 
@@ -45,7 +53,7 @@ func (rd *reader) init(size int64) error {
 		return err
 	}
 	for i := range rd.tables {
-		t := hashTable{pos: int64(le.Uint32(header[8*i:])), slots: le.Uint32(header[8*i+4:])}
+		t := hashTableAt(header[pointerSize*i:])
 		if t.slots > 0 && (t.pos < headerSize || t.pos+int64(t.slots)*slotSize > size) {
 			return errDamaged
 		}
@@ -86,7 +94,7 @@ func (rd *reader) head(pos int64, header []byte) (record, error) {
 	return r, nil
 }
 
-// Get implements indexed.Getter.
+// Get appends the value of key to dst.
 func (rd *reader) Get(key, dst []byte) ([]byte, error) {
 	r, err := rd.find(key)
 	if err != nil {

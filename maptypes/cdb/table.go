@@ -3,6 +3,7 @@ package cdb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 
 	"github.com/proxymapd/proxymapd/maptypes"
@@ -12,6 +13,7 @@ import (
 // table is an open table.
 type table struct {
 	reader
+	memory
 	file  *os.File
 	label string
 	flags maptypes.Flags
@@ -25,7 +27,7 @@ var (
 // Lookup implements maptypes.Table. As in Postfix nothing is found if r.Flags
 // allow neither keys with nor without a trailing NUL.
 func (t *table) Lookup(_ context.Context, r *maptypes.Request) ([]byte, error) {
-	value, err := indexed.Lookup(&t.reader, r, r.Flags)
+	value, err := indexed.Lookup(t, r, r.Flags)
 	return value, t.failed("reading", err)
 }
 
@@ -69,7 +71,7 @@ func (t *table) after(r *maptypes.Request, c *maptypes.Cursor) (int64, error) {
 }
 
 // Close implements maptypes.Table.
-func (t *table) Close() error { return t.file.Close() }
+func (t *table) Close() error { return errors.Join(t.unmap(), t.file.Close()) }
 
 // failed gives an error of reading its class and text.
 func (t *table) failed(doing string, err error) error {

@@ -121,7 +121,7 @@ func (t *Table) Delete(ctx context.Context, r *maptypes.Request) error {
 
 // Close implements maptypes.Table.
 func (t *Table) Close() error {
-	err := t.File.Close()
+	err := errors.Join(t.Index.Close(), t.File.Close())
 	if t.Writer != nil {
 		err = errors.Join(err, t.Writer.Close())
 	}

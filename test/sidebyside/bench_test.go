@@ -105,11 +105,10 @@ func wanted(name string) bool {
 
 // row is a line of the table.
 type row struct {
-	name  string
-	load  load // its socket is filled in
-	who   []contestant
-	must  string // what is to be reached
-	check func() // run after each measurement of ours, nil for nothing
+	name string
+	load load // its socket is filled in
+	who  []contestant
+	must string // what is to be reached
 }
 
 // measure lets all take turns and returns the medians.

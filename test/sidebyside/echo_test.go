@@ -30,7 +30,7 @@ func serveEcho(path string) error {
 	if err != nil {
 		return err
 	}
-	reply := append(attributes("status", "0", "flags", "16448", "value", "value"), nil...)
+	reply := attributes("status", "0", "flags", "16448", "value", "value")
 	for {
 		conn, err := listener.Accept()
 		if err != nil {

@@ -1,6 +1,7 @@
 // Package pagetree reads the copy-on-write B+ trees of LMDB and bbolt files
-// with pread(2), without the libraries, without a lock and without a memory
-// map.
+// with pread(2), without the libraries and without a lock. Pages of the last
+// committed state are kept in memory. Of the file itself only the meta pages are
+// mapped, to see whether there is a later state; a fault there is no harm.
 //
 // A file that is truncated, overwritten or damaged under a reader ends in an
 // error here, where the libraries end the process: in C by an assertion or a

@@ -20,12 +20,16 @@ type File struct {
 	format Format
 	views  sync.Pool
 	state  atomic.Pointer[state] // the last one seen, or nil
+	metas  metas
 }
 
 // NewFile returns a File that reads src, which remains the caller's.
 func NewFile(src *os.File, format Format) *File {
 	return &File{src: src, fd: int(src.Fd()), format: format}
 }
+
+// Close gives back what reading took. The file that is read remains open.
+func (f *File) Close() error { return f.metas.close() }
 
 // Get appends the value of key to dst. Errors: maptypes.ErrNotFound, ErrDamaged
 // or one of reading.
@@ -74,6 +78,7 @@ func (f *File) view() *View {
 // begin makes the view one of the last known state; confirm finds out whether it
 // was the last one.
 func (v *View) begin() (Root, error) {
+	v.fromFile, v.loaded = false, [MaxDepth]uint64{}
 	v.state = v.file.state.Load()
 	if v.state != nil {
 		v.Snapshot = v.state.snapshot
@@ -95,6 +100,9 @@ func (v *View) confirm(err error) error {
 		return err // there is no state that could be read
 	}
 	if v.unchanged() {
+		if v.fromFile && (err == nil || err == maptypes.ErrNotFound) {
+			v.keepLoaded()
+		}
 		return err
 	}
 	v.file.state.CompareAndSwap(v.state, nil)

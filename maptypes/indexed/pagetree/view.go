@@ -16,6 +16,10 @@ type View struct {
 	format Format
 	file   *File  // nil in a check
 	state  *state // nil in a check
+
+	fromFile bool             // something was read that was not in memory
+	loaded   [MaxDepth]uint64 // which pages that was, of those in pages; 0 for none
+
 	meta   Buffer
 	stat   unix.Stat_t
 	header [HeaderSize]byte
@@ -24,6 +28,7 @@ type View struct {
 
 // ReadAt fills p from the file. That the file ends before is ErrDamaged.
 func (v *View) ReadAt(p []byte, offset int64) error {
+	v.fromFile = true
 	_, err := v.src.ReadAt(p, offset)
 	if errors.Is(err, io.EOF) {
 		return Damaged("the file ends before offset %d", offset+int64(len(p)))
@@ -45,6 +50,7 @@ func (v *View) load(id uint64, level int) (page []byte, span uint64, err error) 
 	if err != nil {
 		return nil, 0, err
 	}
+	v.loaded[level] = 0
 	page = grow(v.pages[level], v.PageSize)
 	v.pages[level] = page
 	if err := v.ReadAt(page, offset); err != nil {
@@ -85,8 +91,8 @@ func (v *View) node(root Root, id uint64, level int) ([]byte, Node, error) {
 		}
 	}
 	n, err := v.format.Parse(page)
-	if err == nil && !n.Leaf && len(page) == v.PageSize {
-		v.state.keep(id, page)
+	if err == nil && len(page) == v.PageSize && (level > 0 || root.Inline == nil) {
+		v.loaded[level] = id
 	}
 	if err == nil && n.N == 0 && level > 0 {
 		err = Damaged("page %d is empty", id)
