@@ -90,7 +90,7 @@ func TestReadmeTableOfParameters(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")
 		if len(cells) > 3 && strings.HasPrefix(cells[1], " `proxymapd_") {
-			documented[strings.Trim(cells[1], " `")] = strings.Trim(cells[2], " `")
+			documented[strings.Trim(cells[1], " `")] = strings.TrimPrefix(strings.Trim(cells[2], " `"), "empty")
 		}
 	}
 	pf := postfixtest.New(t, postfixtest.User(""))
@@ -100,8 +100,8 @@ func TestReadmeTableOfParameters(t *testing.T) {
 	}
 	known := map[string]string{}
 	for line := range strings.Lines(r.Stdout) {
-		if name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " = "); ok && strings.HasPrefix(name, "proxymapd_") {
-			known[name] = value
+		if name, value, ok := strings.Cut(line, " ="); ok && strings.HasPrefix(name, "proxymapd_") {
+			known[name] = strings.TrimSpace(value)
 		}
 	}
 	if len(known) == 0 {

@@ -7,10 +7,11 @@ import (
 )
 
 // complaints are what postmap --check says rightly of the shapes, apart from tables that a build cannot read. Each is
-// the table as the shape has it, and a part of the complaint.
+// the table as the shape has it, or the start of its name and a star for one or more of several, and a part of the
+// complaint.
 var complaints = map[string][][2]string{
 	"01-many-mysql-maps-unix-socket": {{"hash:/srv/mta/sni", "open certificate-of-mail: No such file or directory"}},
-	"08-lmdb-then-proxied-ldap":      {{"proxy:ldap:/opt/mta/conf/dir-owner.cf", "Connection refused"}}, // one server of two
+	"08-lmdb-then-proxied-ldap":      {{"proxy:ldap:/opt/mta/conf/dir-*", "Connection refused"}}, // one server of two; once it is known to be down it is not asked
 	"10-socketmap-to-http":           {{"lmdb:/dev/shm/postfix/smtp_scache", "user postfix cannot write"}},
 }
 
@@ -30,26 +31,30 @@ func (r *realSite) testCheck(tables []string) {
 		r.Errorf("postmap --check: %+v: %v", got, err)
 		return
 	}
-	want := slices.Clone(complaints[r.shape.name])
+	want := complaints[r.shape.name]
+	said := make([]bool, len(want))
 	checked := map[string]bool{}
 	for _, row := range report.Tables {
 		checked[row.Table] = true
 		for _, f := range row.Findings {
 			at := slices.IndexFunc(want, func(c [2]string) bool {
-				return oneSpace(r.expand(c[0])) == row.Table && strings.Contains(f.Text, c[1])
+				name, several := strings.CutSuffix(oneSpace(r.expand(c[0])), "*")
+				return (name == row.Table || several && strings.HasPrefix(row.Table, name)) && strings.Contains(f.Text, c[1])
 			})
 			if at < 0 {
 				r.Errorf("postmap --check: %s: %s", row.Table, f.Text)
 			} else {
-				want = slices.Delete(want, at, at+1)
+				said[at] = true
 			}
 		}
 	}
 	for _, f := range report.Configuration {
 		r.Errorf("postmap --check: %s", f.Text)
 	}
-	for _, c := range want {
-		r.Errorf("postmap --check does not say of %s: %s", c[0], c[1])
+	for i, c := range want {
+		if !said[i] {
+			r.Errorf("postmap --check does not say of %s: %s", c[0], c[1])
+		}
 	}
 	for _, table := range tables {
 		if !checked[oneSpace(table)] {

@@ -91,7 +91,7 @@ func (i *Instance) Output() string {
 	return string(text)
 }
 
-// Reload sends SIGHUP to the master and waits until it has logged the reload.
+// Reload sends SIGHUP to the master and waits until it has logged the reload and all services have their sockets.
 func (i *Instance) Reload() {
 	i.t.Helper()
 	logged := len(i.Log())
@@ -100,10 +100,13 @@ func (i *Instance) Reload() {
 		if err := i.exited(); err != nil {
 			return err
 		}
-		if !strings.Contains(i.Log()[logged:], "reload -- version") {
+		switch text := i.Log()[logged:]; {
+		case !strings.Contains(text, "reload -- version"):
 			return errWait
+		case strings.Contains(text, "keeping the old configuration"):
+			return nil
 		}
-		return nil
+		return i.missingSocket() // the line comes first
 	})
 }
 

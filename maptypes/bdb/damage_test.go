@@ -2,6 +2,7 @@ package bdb_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -92,6 +93,27 @@ func TestDamage(t *testing.T) {
 				content[at] = byte(rnd.Uint32())
 			}
 			exercise(t, content, kindOf(path))
+		}
+	}
+}
+
+// TestRingOfPages has the pages of a bucket follow themselves, or one before them.
+func TestRingOfPages(t *testing.T) {
+	for path, sound := range corpus(t) {
+		if kindOf(path) != bdb.Hash {
+			continue
+		}
+		order := binary.ByteOrder(binary.LittleEndian)
+		if strings.Contains(path, "big-endian") {
+			order = binary.BigEndian
+		}
+		pageSize := int(order.Uint32(sound[20:]))
+		for page := 1; page < len(sound)/pageSize; page++ {
+			for next := 1; next <= page; next++ {
+				content := bytes.Clone(sound)
+				order.PutUint32(content[page*pageSize+16:], uint32(next))
+				exercise(t, content, bdb.Hash)
+			}
 		}
 	}
 }

@@ -151,16 +151,19 @@ func (v *View) hashFrom(pos *Position, dst []byte, bucket uint32, index int) ([]
 		if err := walk.take(&v.m); err != nil {
 			return dst, 0, err
 		}
-		id := v.page.next()
+		before, id := v.page.id, v.page.next()
 		if id == 0 {
 			if bucket >= v.m.maxBucket {
 				return dst, 0, maptypes.ErrNotFound
 			}
 			bucket++
-			id = v.m.bucketPage(bucket)
+			before, id = 0, v.m.bucketPage(bucket)
 		}
 		if err := v.hashPage(id); err != nil {
 			return dst, 0, err
+		}
+		if before != 0 && v.page.prev() != before { // a sequence in a ring of pages would never end
+			return dst, 0, damaged("page %d does not follow page %d, which says so", id, before)
 		}
 		index = 0
 	}

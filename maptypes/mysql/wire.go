@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/proxymapd/proxymapd/maptypes/backend"
@@ -202,26 +201,7 @@ func (w *wire) alive() bool {
 	if err != nil || w.reader.buffered() > 0 {
 		return false
 	}
-	return recent || silent(w.net)
-}
-
-// silent reports whether there is nothing to read from a connection.
-func silent(conn net.Conn) bool {
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = err == syscall.EAGAIN || err == syscall.EINTR
-	})
-	return err == nil && quiet
+	return recent || backend.Silent(w.net)
 }
 
 // tap is the connection during the login. It learns from the first message that

@@ -2,12 +2,9 @@ package pgsql
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"iter"
-	"net"
-	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -42,29 +39,7 @@ func dial(ctx context.Context, s *server) (*conn, error) {
 // Alive reports whether the connection can be used: the server has neither sent
 // anything nor closed it, and no transaction is left open.
 func (c *conn) Alive() bool {
-	return !c.raw.IsClosed() && c.raw.TxStatus() == 'I' && c.raw.Frontend().ReadBufferLen() == 0 && silent(c.raw.Conn())
-}
-
-// silent reports whether there is nothing to read from a connection.
-func silent(conn net.Conn) bool {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = err == syscall.EAGAIN
-	})
-	return err == nil && quiet
+	return !c.raw.IsClosed() && c.raw.TxStatus() == 'I' && c.raw.Frontend().ReadBufferLen() == 0 && backend.Silent(c.raw.Conn())
 }
 
 // Close ends the connection, and waits for a query in progress to be cancelled.

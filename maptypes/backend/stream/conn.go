@@ -7,8 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
+
+	"github.com/proxymapd/proxymapd/maptypes/backend"
 )
 
 // What happens to an exchange.
@@ -90,24 +91,7 @@ func expired(ctx context.Context) error {
 // Alive reports whether the connection can be used: it is open, and the server
 // has neither closed it nor sent anything since the last reply.
 func (c *Conn) Alive() bool {
-	if c.closed {
-		return false
-	}
-	raw, ok := c.conn.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	rc, err := raw.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = rc.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = err == syscall.EAGAIN || err == syscall.EINTR
-	})
-	return err == nil && quiet
+	return !c.closed && backend.Silent(c.conn)
 }
 
 // Close ends the connection.
