@@ -231,6 +231,11 @@ func (p *process) serve() (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p.handleSignals()
+	// The log was opened before our postlog socket was there: what it is connected to may be the socket of a former
+	// master's postlogd(8), which is about to end.
+	if err := maillog.Reconfigure(p.log, p.logOptions(p.params, p.options.Foreground)); err != nil {
+		return 1, err
+	}
 	p.log.Infof("daemon started -- version %s, configuration %s", p.settings.version, p.settings.configDir)
 	reportReady(p.monitor)
 	if d := p.options.ExitAfter; d > 0 {
