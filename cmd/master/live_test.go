@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -277,7 +278,14 @@ func TestOrdinaryUser(t *testing.T) {
 	eventually(t, "a wakeup", func() bool { return slices.Equal(i.got("pipe"), []string{`"W"`}) })
 	i.SetMaster("other unix - - n - - take")
 	i.Reload()
-	i.dial("private/other")
+	// This master logs the reload by itself, before there is a socket that listens.
+	eventually(t, "a socket that listens", func() bool {
+		conn, err := net.Dial("unix", filepath.Join(i.Queue, "private/other"))
+		if err == nil {
+			t.Cleanup(func() { conn.Close() })
+		}
+		return err == nil
+	})
 	eventually(t, "a worker", func() bool { return len(i.reports("other")) == 1 })
 	i.Stop()
 
