@@ -171,7 +171,11 @@ Result: not found
 
 func TestIndexedFiles(t *testing.T) {
 	b := newBench(t)
-	for _, typ := range []string{"cdb", "lmdb", "bolt"} {
+	types := []string{"cdb", "bolt"}
+	if withCgo {
+		types = append(types, "lmdb")
+	}
+	for _, typ := range types {
 		b.build(typ+":"+b.dir+"/t", map[string]string{"bob": "x"})
 	}
 	b.want(b.plain("Bob", "cdb:"+b.dir+"/t"), `
@@ -182,13 +186,15 @@ cdb:DIR/t: lookup of "Bob" -> found "x"
 Found in: cdb:DIR/t
 Result: "x"
 `)
-	b.want(b.plain("bob", "lmdb:"+b.dir+"/t"), `
+	if withCgo {
+		b.want(b.plain("bob", "lmdb:"+b.dir+"/t"), `
 lmdb:DIR/t: lookup of "bob" -> found "x"
   UTF-8 mode: key folded, which changes nothing
   key "bob" with trailing NUL -> entry "x\x00"
 Found in: lmdb:DIR/t
 Result: "x"
 `)
+	}
 	b.want(b.plain("eve", "bolt:"+b.dir+"/t"), `
 bolt:DIR/t: lookup of "eve" -> not found
   UTF-8 mode: key folded, which changes nothing
