@@ -128,7 +128,7 @@ pid=$(master_pid)
 run 0 '' kill "$pid"
 for _ in $(seq 200); do
   # What has ended but is not yet forgotten by the process that adopted it has no command line.
-  left=$(worker proxymap; worker proxywrite; tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || true)
+  left=$(worker proxymap; worker proxywrite; tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || true)
   if [ -z "$left" ]; then
     echo '# all gone'
     exit 0
